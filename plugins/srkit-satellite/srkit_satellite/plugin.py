@@ -1,0 +1,1 @@
+SRKIT_CONTRACT = 1

@@ -1,0 +1,194 @@
+"""What a domain plugin says about itself, its items and its physics: the values that hooks exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from srkit.grid import Window
+from srkit.image import Array
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One typed option of a domain, shown by the command line under the domain's heading.
+
+    `name` is a Python identifier; the command line spells it with dashes. `type` is bool, int, float or str;
+    a str may name its `choices`. `many` collects repeated uses into a tuple.
+    """
+
+    name: str
+    type: type[bool] | type[int] | type[float] | type[str]
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A named kind of imagery.
+
+    Parameters
+    ----------
+    name, title
+        ``"mri"``, ``"Magnetic resonance images"``.
+    options
+        The domain's own options, handed to discover, open, create and verify.
+    fidelity_first
+        Whether perceptual models are chosen only when asked for (medical, satellite).
+    training
+        Defaults of a recipe for this domain: any part of one, as nested mappings.
+    """
+
+    name: str
+    title: str
+    options: tuple[Option, ...] = ()
+    fidelity_first: bool = True
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+Certainty = Literal["sure", "possible"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to enhance, recognised by content.
+
+    Parameters
+    ----------
+    paths
+        The files it consists of, in reading order; the first one stands for it in messages.
+    domain
+        Name of the domain that claims it.
+    certainty
+        ``sure`` if the content says so, ``possible`` if other domains may be meant as well.
+    group
+        Subject or place, salted where it comes from inside a file: items of one group never part in a split.
+    folder, stem, suffix
+        Where its output goes, below the output folder: ``folder/stem + suffix``. `folder` is relative to the root
+        of the discovery (``""`` for the root itself); `suffix` is that of the *output's* format (``.nii.gz``).
+        An item whose output is a folder of files has no suffix; with an empty stem too, its files go into `folder`.
+    key
+        Distinguishes items that share their first path (bands of a container); ``""`` as a rule.
+    """
+
+    paths: tuple[Path, ...]
+    domain: str
+    certainty: Certainty = "sure"
+    group: str = ""
+    folder: str = ""
+    stem: str = ""
+    suffix: str = ""
+    key: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The file that stands for the item in messages."""
+        return self.paths[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that claims a format but is no item: broken, or of no use here.
+
+    `failed` is True where a user must know (a broken file of a known format), False where it is merely not an image
+    (a report, a localizer).
+    """
+
+    path: Path
+    reason: str
+    failed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something understood about an item or an output.
+
+    A `refusal` keeps the item from being processed, a `failure` keeps a staged output from appearing; `code` is the
+    number of the line of the expectations that it speaks of, if any.
+    """
+
+    level: Literal["info", "warning", "refusal", "failure"]
+    text: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a degradation, by name, with plain parameters.
+
+    `function` is set where a plugin brings the step itself: it takes HR values ``(C, *spatial)`` in stored units,
+    in grid axis order, with a margin of `margin` samples per axis (None: the whole axis), and returns them degraded.
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    function: Callable[[Array, np.random.Generator], Array] | None = None
+    margin: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """How LR comes from HR: steps in order, in stored units, before normalisation; one of them downscales."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An item, or a window of it where one scene serves several splits."""
+
+    item: Item
+    window: Window | None = None
+
+
+class PatchSampler(Protocol):
+    """Finds windows worth training on: no air, no nodata."""
+
+    def draw(self, rng: np.random.Generator, region: Window) -> tuple[Window, int]:
+        """Return an HR window inside `region`, and a frame. The same state of `rng` gives the same answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFactory:
+    """A named architecture. `build(**parameters)` makes it; parameters are plain values that JSON can hold."""
+
+    name: str
+    kind: Literal["generator", "discriminator"]
+    build: Callable[..., nn.Module]
+
+
+@dataclass(frozen=True, slots=True)
+class LossFactory:
+    """A named loss. `build(**parameters)` returns a module that maps (sr, hr) in network range to a scalar."""
+
+    name: str
+    build: Callable[..., nn.Module]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A named figure of merit. `compute(sr, hr, valid, data_range)` takes ``(C, *spatial)`` arrays in stored units."""
+
+    name: str
+    compute: Callable[..., float]
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model file that a plugin ships."""
+
+    path: Path
+    domain: str

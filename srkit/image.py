@@ -1,0 +1,291 @@
+"""What is read from an item and written to an output: blocks of samples, their meaning and their storage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from srkit.grid import Grid, Role, Slab, Window
+
+Array = npt.NDArray[Any]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel of an item.
+
+    `image` channels enter a network; `alpha` and `category` channels are repeated, never interpolated.
+    """
+
+    name: str
+    role: Literal["image", "alpha", "category"] = "image"
+    wavelength_nm: float | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Block:
+    """Samples of one window.
+
+    Parameters
+    ----------
+    values
+        ``(C, *spatial)`` in grid axis order, float32, or float64 where float32 cannot hold the stored type; in
+        units after slope and intercept. Under invalid samples lies what the file holds.
+    valid
+        ``(C, *spatial)`` or ``(1, *spatial)``, True where a sample is real data; None where all are.
+    """
+
+    values: Array
+    valid: BoolArray | None = None
+
+
+def working_dtype(stored: npt.DTypeLike) -> np.dtype[Any]:
+    """Return the float type that holds every value of `stored`: float32 up to 24 bits, else float64.
+
+    Raises TypeError for 64-bit integers, complex and anything else that no float type holds.
+    """
+    dtype = np.dtype(stored)
+    if (dtype.kind in "iu" and dtype.itemsize <= 2) or dtype in (np.float16, np.float32, np.bool_):
+        return np.dtype(np.float32)
+    if (dtype.kind in "iu" and dtype.itemsize == 4) or dtype == np.float64:
+        return np.dtype(np.float64)
+    raise TypeError(f"no float type holds {dtype} exactly")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How values are stored: ``value = stored * slope + intercept``.
+
+    Parameters
+    ----------
+    dtype
+        Stored type.
+    slope, intercept
+        Applied once, for all samples of the item.
+    bits
+        Significant bits of an integer type, where fewer than its width (DICOM BitsStored).
+    nodata
+        One stored value per channel that means "no data" (may be NaN), or None; empty for none at all.
+        A valid sample is never stored as it.
+    """
+
+    dtype: np.dtype[Any]
+    slope: float = 1.0
+    intercept: float = 0.0
+    bits: int | None = None
+    nodata: tuple[float | None, ...] = ()
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Lowest and highest stored value."""
+        if self.dtype.kind == "f":
+            info = np.finfo(self.dtype)
+            return float(info.min), float(info.max)
+        if self.dtype == np.bool_:
+            return 0.0, 1.0
+        width = self.bits or 8 * self.dtype.itemsize
+        signed = self.dtype.kind == "i"
+        return (-float(2 ** (width - 1)), float(2 ** (width - 1) - 1)) if signed else (0.0, float(2**width - 1))
+
+    def decode(self, stored: Array) -> Array:
+        """Return stored samples as values, in the working float type; slope 1 and intercept 0 change nothing."""
+        values = stored.astype(working_dtype(self.dtype))
+        if self.slope == 1.0 and self.intercept == 0.0:
+            return values
+        return (values.astype(np.float64) * self.slope + self.intercept).astype(values.dtype)
+
+    def encode(self, values: Array, valid: BoolArray | None = None) -> Array:
+        """Return `values` ``(C, *spatial)`` as stored samples: unscaled, rounded, clipped, nudged off nodata.
+
+        Integers round half to even and saturate. Valid samples (all, where `valid` is None) that would be stored
+        as their channel's nodata move to the nearest other stored value. NaN has no integer: on invalid samples
+        it becomes nodata (or 0), on valid samples it raises ValueError.
+        """
+        numbers = values
+        if self.slope != 1.0 or self.intercept != 0.0:
+            numbers = (values.astype(np.float64) - self.intercept) / self.slope
+        stored = numbers.astype(self.dtype) if self.dtype.kind == "f" else self._to_integers(numbers, valid)
+        for channel, nodata in enumerate(self.nodata):
+            if nodata is not None and not np.isnan(nodata):
+                self._nudge(stored[channel], nodata, _of_channel(valid, channel))
+        return stored
+
+    def _to_integers(self, numbers: Array, valid: BoolArray | None) -> Array:
+        low, high = self.limits
+        missing = np.isnan(numbers)
+        if missing.any():
+            if valid is None or (missing & valid).any():
+                raise ValueError(f"a valid sample is not a number and cannot be stored as {self.dtype}")
+            fills = [0.0 if n is None or np.isnan(n) else n for n in self.nodata] or [0.0]
+            fill = np.array(fills).reshape(-1, *([1] * (numbers.ndim - 1)))
+            numbers = np.where(missing, fill, numbers)
+        return np.clip(np.rint(numbers), low, high).astype(self.dtype)
+
+    def _nudge(self, stored: Array, nodata: float, valid: BoolArray | None) -> None:
+        low, high = self.limits
+        if not low <= nodata <= high:
+            return
+        hits = stored == self.dtype.type(nodata)
+        if valid is not None:
+            hits &= valid
+        if self.dtype.kind == "f":
+            stored[hits] = np.nextafter(self.dtype.type(nodata), self.dtype.type(0 if nodata else 1))
+        else:
+            stored[hits] = nodata + 1 if nodata == low else nodata - 1
+
+
+def _of_channel(valid: BoolArray | None, channel: int) -> BoolArray | None:
+    if valid is None:
+        return None
+    result: BoolArray = valid[channel if valid.shape[0] > 1 else 0]
+    return result
+
+
+@runtime_checkable
+class Source(Protocol):
+    """One opened item, read by windows. One thread reads a source; it need not be picklable.
+
+    Attributes
+    ----------
+    grid
+        Where the samples lie. Its axis order is the plugin's choice and the order of all arrays.
+    channels
+        One `Channel` per channel, in file order.
+    encoding
+        How the file stores samples; the output is stored the same way unless the user asks for another.
+    frames
+        Number of volumes or images on the same grid (time points); at least 1.
+    roles
+        Which grid axis is ``row``, ``column``, ``slice``; axes of the eye, not of the file.
+    fixed_axes
+        Grid axes that may not be scaled, each with the reason in words.
+    slab
+        The order in which reading is cheap.
+    extent
+        What `read` can serve: the whole grid, or more where neighbours exist.
+    """
+
+    grid: Grid
+    channels: tuple[Channel, ...]
+    encoding: Encoding
+    frames: int
+    roles: Mapping[Role, int]
+    fixed_axes: Mapping[int, str]
+    slab: Slab
+    extent: Window
+
+    def read(self, window: Window, frame: int = 0) -> Block:
+        """Return the samples of `window`, which lies inside `extent`; no axis is ever dropped.
+
+        Raises InputError where the file turns out to be broken.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what the source holds; reading afterwards is an error."""
+        ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes every slab of an output once, in file order (frames outermost), from one thread, already encoded.
+
+    The core stages, verifies and renames; a sink only writes below the target that it was created with.
+    Leaving the context without an error completes the output; leaving it with one may leave anything behind.
+
+    Attributes
+    ----------
+    slab
+        The pieces that it wants.
+    lossless
+        Whether reading the output gives back the stored samples exactly (False for JPEG).
+    """
+
+    slab: Slab
+    lossless: bool
+
+    def __enter__(self) -> Self:
+        """Open the output."""
+        ...
+
+    def write(self, window: Window, frame: int, stored: Array, valid: BoolArray | None) -> None:
+        """Write one slab.
+
+        `stored` is ``(C, *spatial)`` in the stored type, `valid` as in `Block` (None: all valid), for formats that
+        keep validity beside the samples. Raises OutputError where that fails.
+        """
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Complete the output, or give it up where `error` is set."""
+        ...
+
+
+class Normalizer(Protocol):
+    """Maps an item's values to a network's range and back, with one mapping for the whole item.
+
+    Attributes
+    ----------
+    spec
+        JSON-ready description with every number in it, written into provenance.
+    """
+
+    spec: Mapping[str, Any]
+
+    def normalise(self, values: Array) -> Array:
+        """Return ``(C, *spatial)`` values as network numbers, same shape, float32."""
+        ...
+
+    def denormalise(self, sr: Array, interpolated: Array) -> Array:
+        """Return network numbers as values.
+
+        `interpolated` holds the input's own values on the output grid, so that what a network must not change
+        (CT beyond its window) can pass through.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How an output came about. No dates: same input, model and options give the same bytes."""
+
+    version: str
+    model: str
+    model_sha256: str | None
+    scale: str
+    route: Mapping[str, Any] = field(default_factory=dict)
+    normalizer: Mapping[str, Any] = field(default_factory=dict)
+    degradation: tuple[Mapping[str, Any], ...] = ()
+    perceptual: bool = False
+
+    def sentence(self) -> str:
+        """Return one ASCII sentence for fields that hold free text."""
+        digest = f" {self.model_sha256[:12]}" if self.model_sha256 else ""
+        how = "perceptual" if self.perceptual else "fidelity"
+        return f"srkit {self.version} super-resolution x{self.scale}, model {self.model}{digest} ({how})"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPlan:
+    """What an output shall be.
+
+    `grid`, `channels`, `encoding` and `frames` describe the output; `scale` is per grid axis; `format` is None for
+    the source's own; `options` are the domain's.
+    """
+
+    grid: Grid
+    channels: tuple[Channel, ...]
+    encoding: Encoding
+    frames: int
+    scale: tuple[int, ...]
+    provenance: Provenance
+    format: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)

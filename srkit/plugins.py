@@ -1,0 +1,420 @@
+"""Finds plugins, keeps them apart, and calls them: one typed function per verb of the contract.
+
+No other module touches the hooks. Every answer is checked; a failure carries the name of the plugin that caused it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+import pluggy
+
+from srkit import hookspecs
+from srkit.domain import (
+    Degradation,
+    Domain,
+    Finding,
+    Item,
+    LossFactory,
+    Metric,
+    ModelEntry,
+    NetworkFactory,
+    Options,
+    Part,
+    PatchSampler,
+    Skipped,
+)
+from srkit.errors import InputError, PluginError, SrkitError, UnknownDomainError, UsageError
+from srkit.grid import Scale
+from srkit.image import Normalizer, OutputPlan, Sink, Source
+
+GROUP = "srkit.plugins"
+CORE = "core"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPlugin:
+    """A plugin that is at work."""
+
+    name: str
+    origin: str
+    version: str
+    module: Any
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPlugin:
+    """A plugin that was left out, and why."""
+
+    name: str
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """The plugins at work, in calling order (later ones are asked first), and those left out."""
+
+    manager: pluggy.PluginManager
+    loaded: list[LoadedPlugin] = field(default_factory=list)
+    failed: list[FailedPlugin] = field(default_factory=list)
+
+    def answering(self, verb: str) -> list[str]:
+        """Return the names of the plugins that implement `verb`, in the order in which they are asked."""
+        names = {id(plugin.module): plugin.name for plugin in self.loaded}
+        impls = getattr(self.manager.hook, verb).get_hookimpls()
+        return [names[id(impl.plugin)] for impl in reversed(impls)]
+
+
+Candidate = tuple[str, str, str, Callable[[], Any]]  # name, origin, version, loader
+
+
+def load_plugins(
+    files: Sequence[Path] = (),
+    *,
+    installed: Iterable[EntryPoint] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Plugins:
+    """Return the installed plugins and those in `files`, each loaded and checked on its own.
+
+    `installed` replaces the entry points of the group ``srkit.plugins``. The variable ``SRKIT_PLUGINS`` names those
+    to use besides the core's own (comma-separated; empty for none). Order: core, owners of domains, others by name,
+    `files` as given; later ones win. A plugin that fails in any way is left out and reported in `Plugins.failed`;
+    one of `files` that fails raises PluginError, since it was asked for.
+    """
+    found = entry_points(group=GROUP) if installed is None else installed
+    wanted = environment.get("SRKIT_PLUGINS")
+    points = [p for p in found if wanted is None or p.name == CORE or p.name in wanted.split(",")]
+    candidates = [_candidate(point) for point in sorted(points, key=lambda p: p.name)]
+
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager)
+    for plugin in sorted(_imported(candidates, plugins.failed), key=_calling_order):
+        _register(plugins, plugin)
+    for path in files:
+        _add_file(plugins, path)
+    return plugins
+
+
+def _candidate(point: EntryPoint) -> Candidate:
+    distribution = point.dist
+    origin = f"{distribution.name} ({point.value})" if distribution else point.value
+    return point.name, origin, distribution.version if distribution else "?", point.load
+
+
+def _imported(candidates: Iterable[Candidate], failed: list[FailedPlugin]) -> Iterator[LoadedPlugin]:
+    for name, origin, version, load in candidates:
+        try:
+            yield LoadedPlugin(name, origin, version, load())
+        except Exception as error:  # noqa: BLE001  a plugin may raise anything at import; others must go on
+            failed.append(FailedPlugin(name, origin, f"fails at import: {type(error).__name__}: {error}"))
+
+
+def _calling_order(plugin: LoadedPlugin) -> tuple[int, str]:
+    rank = 0 if plugin.name == CORE else 1 if hasattr(plugin.module, "srkit_domains") else 2
+    return rank, plugin.name
+
+
+def _register(plugins: Plugins, plugin: LoadedPlugin) -> None:
+    reason = _contract_problem(plugin)
+    if reason is None:
+        try:
+            plugins.manager.register(plugin.module, plugin.name)
+            plugins.manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            if plugins.manager.is_registered(plugin.module):
+                plugins.manager.unregister(plugin.module)
+            reason = f"does not fit the hooks: {_one_line(error)}"
+    if reason is None:
+        plugins.loaded.append(plugin)
+    else:
+        plugins.failed.append(FailedPlugin(plugin.name, plugin.origin, reason))
+
+
+def _contract_problem(plugin: LoadedPlugin) -> str | None:
+    number = getattr(plugin.module, "SRKIT_CONTRACT", 1)
+    if number != hookspecs.CONTRACT:
+        return (
+            f"was made for contract {number}, this srkit speaks contract {hookspecs.CONTRACT}; "
+            "install a version of the plugin for this srkit"
+        )
+    names = [name for name in dir(plugin.module) if name.startswith("srkit_")]
+    if not any(hasattr(getattr(plugin.module, name), f"{hookspecs.PROJECT}_impl") for name in names):
+        return "implements no hook; mark its functions with `@srkit.hookimpl`"
+    return None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _add_file(plugins: Plugins, path: Path) -> None:
+    name = path.stem
+    if not path.is_file():
+        raise UsageError(f"no plugin file {path}; give the path of a Python file")
+    failed: list[FailedPlugin] = []
+    for plugin in _imported([(name, str(path), "file", lambda: _import_file(path))], failed):
+        before = len(plugins.failed)
+        _register(plugins, plugin)
+        failed += plugins.failed[before:]
+    if failed:
+        raise PluginError(f"plugin {path} {failed[0].reason}")
+
+
+def _import_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"srkit_plugin_file_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- calling -------------------------------------------------------------------------------------------------------
+
+
+def _call(plugins: Plugins, verb: str, **arguments: Any) -> Any:
+    try:
+        return getattr(plugins.manager.hook, verb)(**arguments)
+    except SrkitError:
+        raise
+    except Exception as error:  # noqa: BLE001  the one place where a plugin's failure gets its name
+        _blame(plugins, verb, error)
+
+
+def _blame(plugins: Plugins, verb: str, error: Exception) -> NoReturn:
+    """Raise PluginError; the cause's own text may quote the file's content and stays in the traceback."""
+    raise PluginError(
+        f"plugin {_culprit(plugins, verb, error)!r} failed in {verb} with {type(error).__name__}; "
+        "see the traceback with --debug, and report it to the plugin's authors"
+    ) from error
+
+
+def _culprit(plugins: Plugins, verb: str, error: BaseException) -> str:
+    packages = {getattr(p.module, "__name__", "?").partition(".")[0]: p.name for p in plugins.loaded}
+    packages[hookspecs.PROJECT] = CORE
+    trace, name = error.__traceback__, ""
+    while trace is not None:
+        root = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        name = packages[root] if root in packages and (root != hookspecs.PROJECT or not name) else name
+        trace = trace.tb_next
+    return name or next(iter(plugins.answering(verb)), "unknown")
+
+
+def _checked(answer: object, kind: type | tuple[type, ...], plugins: Plugins, verb: str) -> Any:
+    if not isinstance(answer, kind):
+        who = ", ".join(plugins.answering(verb)) or "no plugin"
+        names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+        raise PluginError(f"{verb} answered with {type(answer).__name__} instead of {names} (answered by: {who})")
+    return answer
+
+
+def _collected(plugins: Plugins, verb: str, kind: type) -> list[Any]:
+    answers = _call(plugins, verb)
+    return [_checked(entry, kind, plugins, verb) for answer in reversed(answers) for entry in answer]
+
+
+def _without_default(domain: str, verb: str) -> NoReturn:
+    raise PluginError(f"no plugin answers {verb} for domain {domain!r}; its plugin is incomplete or not installed")
+
+
+# --- verbs ---------------------------------------------------------------------------------------------------------
+
+
+def domains(plugins: Plugins) -> dict[str, Domain]:
+    """Return the installed domains by name. Raises PluginError if two plugins own the same name."""
+    result: dict[str, Domain] = {}
+    owners: dict[str, str] = {}
+    for plugin in plugins.loaded:
+        if not hasattr(plugin.module, "srkit_domains"):
+            continue
+        hook = _only(plugins, "srkit_domains", plugin)
+        try:
+            answer = [entry for part in hook() for entry in part]
+        except Exception as error:  # noqa: BLE001
+            _blame(plugins, "srkit_domains", error)
+        for domain in answer:
+            _checked(domain, Domain, plugins, "srkit_domains")
+            if domain.name in result:
+                raise PluginError(
+                    f"domain {domain.name!r} is owned by two plugins, {owners[domain.name]!r} and {plugin.name!r}; "
+                    "uninstall one, or name those to use in SRKIT_PLUGINS"
+                )
+            result[domain.name], owners[domain.name] = domain, plugin.name
+    return result
+
+
+def domain_named(plugins: Plugins, name: str) -> Domain:
+    """Return one domain. Raises UnknownDomainError."""
+    known = domains(plugins)
+    if name not in known:
+        raise UnknownDomainError(name, known)
+    return known[name]
+
+
+def _only(plugins: Plugins, verb: str, plugin: LoadedPlugin) -> Any:
+    others = [p.module for p in plugins.loaded if p.module is not plugin.module]
+    return plugins.manager.subset_hook_caller(verb, others)
+
+
+def default_options(plugins: Plugins) -> dict[str, dict[str, Any]]:
+    """Return every domain's options at their defaults, by domain name."""
+    return {name: {o.name: o.default for o in domain.options} for name, domain in domains(plugins).items()}
+
+
+def discover(
+    plugins: Plugins, root: Path, options: Mapping[str, Options], *, domain: str | None = None
+) -> list[Item | Skipped]:
+    """Return what all plugins find at `root`, in the order of paths, with rival claims settled.
+
+    One sure claim wins over possible ones; `domain` decides where it is given. Two sure claims of the same file, or
+    only possible ones of several domains, become a `Skipped` that says how to decide. Files that no plugin claims are
+    passed over. A plugin that raises while looking costs its own findings only where others found something.
+    """
+    if domain is not None:
+        domain_named(plugins, domain)
+    claims: dict[tuple[Path, str], list[Item]] = {}
+    skipped: dict[Path, Skipped] = {}
+    for plugin in plugins.loaded:
+        for found in _findings_of(plugins, plugin, root, options):
+            if isinstance(found, Skipped):
+                skipped.setdefault(found.path, found)
+            else:
+                claims.setdefault((found.path, found.key), []).append(found)
+    settled = [_settle(rivals, domain) for rivals in claims.values()]
+    items = [entry for entry in settled if isinstance(entry, Item)]
+    claimed = {path for item in items for path in item.paths}
+    refused = [entry for entry in settled if isinstance(entry, Skipped)]
+    rest = [entry for path, entry in skipped.items() if path not in claimed]
+    return sorted([*items, *refused, *rest], key=lambda entry: (str(entry.path), getattr(entry, "key", "")))
+
+
+def _findings_of(
+    plugins: Plugins, plugin: LoadedPlugin, root: Path, options: Mapping[str, Options]
+) -> Iterator[Item | Skipped]:
+    if not hasattr(plugin.module, "srkit_discover"):
+        return
+    try:
+        for answer in _only(plugins, "srkit_discover", plugin)(root=root, options=options):
+            for found in answer:
+                yield _checked(found, (Item, Skipped), plugins, "srkit_discover")
+    except SrkitError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        _blame(plugins, "srkit_discover", error)
+
+
+def _settle(rivals: list[Item], domain: str | None) -> Item | Skipped:
+    if domain is not None:
+        chosen = [item for item in rivals if item.domain == domain]
+        if not chosen:
+            names = ", ".join(sorted({item.domain for item in rivals}))
+            return Skipped(rivals[0].path, f"is an item of {names}, not of {domain!r}", failed=False)
+        rivals = chosen
+    sure = [item for item in rivals if item.certainty == "sure"]
+    best = sure or rivals
+    if len(best) == 1:
+        return best[0]
+    names = " or ".join(sorted({item.domain for item in best}))
+    return Skipped(best[0].path, f"may be {names}; say which with --domain")
+
+
+def open_source(plugins: Plugins, item: Item, options: Options) -> Source:
+    """Open `item`. Raises InputError if it is broken."""
+    source = _call(plugins, "srkit_open", domain=item.domain, item=item, options=options)
+    if source is None:
+        _without_default(item.domain, "srkit_open")
+    _checked(source, Source, plugins, "srkit_open")
+    if source.grid.ndim not in (2, 3):
+        raise InputError(f"{item.path}: has {source.grid.ndim} spatial axes; srkit treats images of 2 or 3")
+    return source  # type: ignore[no-any-return]
+
+
+def inspect_source(plugins: Plugins, domain: str, source: Source) -> list[Finding]:
+    """Return what the domain understood of a source."""
+    answer = _call(plugins, "srkit_inspect", domain=domain, source=source)
+    return [_checked(entry, Finding, plugins, "srkit_inspect") for entry in answer or ()]
+
+
+def normalizer(plugins: Plugins, domain: str, spec: Mapping[str, Any], source: Source) -> Normalizer:
+    """Return the normaliser of an item after a model's `spec`."""
+    answer = _call(plugins, "srkit_normalizer", domain=domain, spec=spec, source=source)
+    if answer is None:
+        _without_default(domain, "srkit_normalizer")
+    return answer  # type: ignore[no-any-return]
+
+
+def fit_normalizer(
+    plugins: Plugins, domain: str, spec: Mapping[str, Any], sources: Iterable[Source]
+) -> Mapping[str, Any]:
+    """Return `spec` completed from the training split; unchanged where the domain has nothing to fit."""
+    answer = _call(plugins, "srkit_fit_normalizer", domain=domain, spec=spec, sources=sources)
+    return dict(spec) if answer is None else _checked(answer, Mapping, plugins, "srkit_fit_normalizer")
+
+
+def degradation(
+    plugins: Plugins, domain: str, spec: Sequence[Mapping[str, Any]] | None, source: Source, scale: Scale
+) -> Degradation:
+    """Return how LR comes from HR for an item."""
+    answer = _call(plugins, "srkit_degradation", domain=domain, spec=spec, source=source, scale=scale)
+    return _checked(answer, Degradation, plugins, "srkit_degradation")  # type: ignore[no-any-return]
+
+
+def split(
+    plugins: Plugins, domain: str, items: Sequence[Item], fractions: Mapping[str, float], seed: int
+) -> Mapping[str, Sequence[Part]]:
+    """Return the parts of `items` per split name."""
+    answer = _call(plugins, "srkit_split", domain=domain, items=items, fractions=fractions, seed=seed)
+    return _checked(answer, Mapping, plugins, "srkit_split")  # type: ignore[no-any-return]
+
+
+def patches(plugins: Plugins, domain: str, source: Source, size: tuple[int, ...]) -> PatchSampler:
+    """Return a sampler of HR windows worth training on."""
+    answer = _call(plugins, "srkit_patches", domain=domain, source=source, size=size)
+    if answer is None:
+        _without_default(domain, "srkit_patches")
+    return answer  # type: ignore[no-any-return]
+
+
+def create_sink(plugins: Plugins, domain: str, target: Path, source: Source, plan: OutputPlan) -> Sink:
+    """Return a sink for an output at `target`."""
+    sink = _call(plugins, "srkit_create", domain=domain, target=target, source=source, plan=plan)
+    if sink is None:
+        _without_default(domain, "srkit_create")
+    return _checked(sink, Sink, plugins, "srkit_create")
+
+
+def verify_staged(plugins: Plugins, domain: str, source: Source, staged: Path, plan: OutputPlan) -> list[Finding]:
+    """Return the format's own findings on a staged output."""
+    answer = _call(plugins, "srkit_verify", domain=domain, source=source, staged=staged, plan=plan)
+    return [_checked(entry, Finding, plugins, "srkit_verify") for entry in answer or ()]
+
+
+def networks(plugins: Plugins) -> dict[str, NetworkFactory]:
+    """Return the architectures by name; later plugins win."""
+    return {entry.name: entry for entry in _collected(plugins, "srkit_networks", NetworkFactory)}
+
+
+def losses(plugins: Plugins) -> dict[str, LossFactory]:
+    """Return the losses by name; later plugins win."""
+    return {entry.name: entry for entry in _collected(plugins, "srkit_losses", LossFactory)}
+
+
+def metrics(plugins: Plugins) -> dict[str, Metric]:
+    """Return the figures of merit by name; later plugins win."""
+    return {entry.name: entry for entry in _collected(plugins, "srkit_metrics", Metric)}
+
+
+def models(plugins: Plugins) -> list[ModelEntry]:
+    """Return the model files that plugins ship."""
+    return _collected(plugins, "srkit_models", ModelEntry)
