@@ -391,7 +391,8 @@ def create_sink(plugins: Plugins, domain: str, target: Path, source: Source, pla
     sink = _call(plugins, "srkit_create", domain=domain, target=target, source=source, plan=plan)
     if sink is None:
         _without_default(domain, "srkit_create")
-    return _checked(sink, Sink, plugins, "srkit_create")
+    _checked(sink, Sink, plugins, "srkit_create")
+    return sink  # type: ignore[no-any-return]
 
 
 def verify_staged(plugins: Plugins, domain: str, source: Source, staged: Path, plan: OutputPlan) -> list[Finding]:
