@@ -1,0 +1,1 @@
+"""MRI and CT for srkit: NIfTI and MGH volumes, DICOM series."""

@@ -1,1 +1,135 @@
+"""The hooks of srkit-medical: each one hands on to NIfTI or DICOM. Light: format libraries load inside functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from srkit.domain import Degradation, Domain, Finding, Item, Options, PatchSampler, Skipped
+from srkit.grid import Scale
+from srkit.hookspecs import hookimpl
+from srkit.image import Normalizer, OutputPlan, Sink, Source
+from srkit_medical.domains import DOMAINS, NAMES
+
 SRKIT_CONTRACT = 1
+
+
+@hookimpl
+def srkit_domains() -> Sequence[Domain]:
+    """Return `mri` and `ct`."""
+    return DOMAINS
+
+
+@hookimpl
+def srkit_discover(root: Path, options: Mapping[str, Options]) -> Iterator[Item | Skipped]:
+    """Yield NIfTI and MGH files, then DICOM series."""
+    from srkit_medical.dicom.discover import discover_series
+    from srkit_medical.nifti.discover import discover_files
+
+    yield from discover_files(root, options)
+    yield from discover_series(root, options)
+
+
+@hookimpl
+def srkit_open(domain: str, item: Item, options: Options) -> Source | None:
+    """Open a NIfTI or MGH file, or a DICOM series."""
+    if domain not in NAMES:
+        return None
+    from srkit_medical.nifti.names import is_nifti_item
+
+    if is_nifti_item(item):
+        from srkit_medical.nifti.source import open_file
+
+        return open_file(item, options)
+    from srkit_medical.dicom.source import open_series
+
+    return open_series(item, options)
+
+
+@hookimpl
+def srkit_inspect(domain: str, source: Source) -> Sequence[Finding] | None:
+    """Return what the format says about the item."""
+    if domain not in NAMES:
+        return None
+    if _is_dicom(source):
+        from srkit_medical.dicom.inspect import inspect_series
+
+        return inspect_series(source)
+    from srkit_medical.nifti.inspect import inspect_file
+
+    return inspect_file(source)
+
+
+@hookimpl
+def srkit_create(domain: str, target: Path, source: Source, plan: OutputPlan) -> Sink | None:
+    """Return a sink in the source's own format."""
+    if domain not in NAMES:
+        return None
+    if _is_dicom(source):
+        from srkit_medical.dicom.sink import create_series
+
+        return create_series(target, source, plan)
+    from srkit_medical.nifti.sink import create_file
+
+    return create_file(target, source, plan)
+
+
+@hookimpl
+def srkit_verify(domain: str, source: Source, staged: Path, plan: OutputPlan) -> Sequence[Finding] | None:
+    """Return what the format's own check finds."""
+    if domain not in NAMES:
+        return None
+    if _is_dicom(source):
+        from srkit_medical.dicom.verify import verify_series
+
+        return verify_series(source, staged, plan)
+    from srkit_medical.nifti.verify import verify_file
+
+    return verify_file(source, staged, plan)
+
+
+@hookimpl
+def srkit_normalizer(domain: str, spec: Mapping[str, Any], source: Source) -> Normalizer | None:
+    """Return a percentile (MRI) or window (CT) normaliser; other kinds are the core's."""
+    if domain not in NAMES:
+        return None
+    from srkit_medical.normalizers import normalizer_of
+
+    return normalizer_of(spec, source)
+
+
+@hookimpl
+def srkit_fit_normalizer(domain: str, spec: Mapping[str, Any], sources: Iterable[Source]) -> Mapping[str, Any] | None:
+    """Return percentile and window specs completed with their defaults: their other numbers are each item's own."""
+    if domain not in NAMES:
+        return None
+    from srkit_medical.normalizers import completed
+
+    return completed(spec)
+
+
+@hookimpl
+def srkit_degradation(
+    domain: str, spec: Sequence[Mapping[str, Any]] | None, source: Source, scale: Scale
+) -> Degradation | None:
+    """Return the physics of the scanner where the recipe names no steps; named steps are the core's to read."""
+    if domain not in NAMES or spec is not None:
+        return None
+    from srkit_medical.degradations import default_degradation
+
+    return default_degradation(domain, scale)
+
+
+@hookimpl
+def srkit_patches(domain: str, source: Source, size: tuple[int, ...]) -> PatchSampler | None:
+    """Return a sampler that passes over air."""
+    if domain not in NAMES:
+        return None
+    from srkit_medical.patches import ForegroundSampler
+
+    return ForegroundSampler(source, size)
+
+
+def _is_dicom(source: Source) -> bool:
+    return type(source).__module__.startswith("srkit_medical.dicom.")

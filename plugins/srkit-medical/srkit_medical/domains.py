@@ -1,0 +1,44 @@
+"""The two domains `mri` and `ct`: their options and the defaults of their recipes. Light: imports no format library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from srkit.domain import Domain, Option
+
+NIFTI_OPTIONS = (
+    Option("label", bool, False, "treat every item as a label map: labels are repeated, never sent through a network"),
+    Option(
+        "use",
+        str,
+        "auto",
+        "which NIfTI form says where voxels lie (auto: sform if its code is above 0, else qform)",
+        choices=("auto", "sform", "qform"),
+    ),
+    Option(
+        "assume_scanner", bool, False, "take a NIfTI file without orientation as scanner coordinates (writes code 1)"
+    ),
+    Option(
+        "keep_extensions",
+        bool,
+        False,
+        "keep NIfTI extensions with DICOM headers and comments (they may name a patient)",
+    ),
+)
+
+DICOM_OPTIONS = (
+    Option("keep_private", bool, False, "keep private DICOM attributes (they may name a patient or hold old geometry)"),
+    Option("series_number_offset", int, 9000, "what is added to SeriesNumber in a derived DICOM series"),
+    Option("accept_burned_in", bool, False, "treat DICOM images with burned-in text as well; a network distorts text"),
+)
+
+OPTIONS = (*NIFTI_OPTIONS, *DICOM_OPTIONS)
+
+MRI_TRAINING: dict[str, Any] = {}
+CT_TRAINING: dict[str, Any] = {}
+
+DOMAINS = (
+    Domain("mri", "Magnetic resonance images", OPTIONS, fidelity_first=True, training=MRI_TRAINING),
+    Domain("ct", "Computed tomography images", OPTIONS, fidelity_first=True, training=CT_TRAINING),
+)
+NAMES = tuple(domain.name for domain in DOMAINS)

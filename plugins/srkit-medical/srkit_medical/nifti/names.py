@@ -1,0 +1,25 @@
+"""The file names of NIfTI and MGH. Light: imports no format library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from srkit.domain import Item
+
+SUFFIXES = (".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
+
+
+def suffix_of(path: Path) -> str:
+    """Return the format's suffix of a file name as it is spelt there, ``""`` if it has none."""
+    lower = path.name.lower()
+    return next((path.name[-len(suffix) :] for suffix in SUFFIXES if lower.endswith(suffix)), "")
+
+
+def stem_of(path: Path) -> str:
+    """Return the file name without the format's suffix."""
+    return path.name.removesuffix(suffix_of(path))
+
+
+def is_nifti_item(item: Item) -> bool:
+    """Tell whether an item of this plugin is a NIfTI or MGH file: outputs of DICOM have other suffixes or none."""
+    return item.suffix.lower() in SUFFIXES
