@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "srkit.arrays": ("ArraySink", "ArraySource"),
     "srkit.domain": (
         "Degradation",
         "Domain",
@@ -36,6 +37,7 @@ _HOMES = {
         "SrkitWarning",
         "UsageError",
     ),
+    "srkit.files": ("files_below",),
     "srkit.grid": ("Grid", "Role", "Scale", "Slab", "Window", "index_map"),
     "srkit.hookspecs": ("CONTRACT", "hookimpl"),
     "srkit.image": (
@@ -57,6 +59,7 @@ __all__ = sorted([*_HOME_OF, "__version__"])
 
 if TYPE_CHECKING:
     from srkit.api import evaluate, inspect, train, upscale
+    from srkit.arrays import ArraySink, ArraySource
     from srkit.domain import (
         Degradation,
         Domain,
@@ -82,6 +85,7 @@ if TYPE_CHECKING:
         SrkitWarning,
         UsageError,
     )
+    from srkit.files import files_below
     from srkit.grid import Grid, Role, Scale, Slab, Window, index_map
     from srkit.hookspecs import CONTRACT, hookimpl
     from srkit.image import (

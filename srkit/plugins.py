@@ -34,7 +34,7 @@ from srkit.domain import (
 )
 from srkit.errors import InputError, PluginError, SrkitError, UnknownDomainError, UsageError
 from srkit.grid import Scale
-from srkit.image import Normalizer, OutputPlan, Sink, Source
+from srkit.image import Normalizer, OutputPlan, Sink, Source, working_dtype
 
 GROUP = "srkit.plugins"
 CORE = "core"
@@ -235,6 +235,22 @@ def domains(plugins: Plugins) -> dict[str, Domain]:
     """Return the installed domains by name. Raises PluginError if two plugins own the same name."""
     result: dict[str, Domain] = {}
     owners: dict[str, str] = {}
+    for plugin, domain in _owned_domains(plugins):
+        if domain.name in result:
+            raise PluginError(
+                f"domain {domain.name!r} is owned by two plugins, {owners[domain.name]!r} and {plugin.name!r}; "
+                "uninstall one, or name those to use in SRKIT_PLUGINS"
+            )
+        result[domain.name], owners[domain.name] = domain, plugin.name
+    return result
+
+
+def domain_owners(plugins: Plugins) -> list[tuple[str, str]]:
+    """Return (plugin, domain) names, in calling order; a domain with two owners appears twice."""
+    return [(plugin.name, domain.name) for plugin, domain in _owned_domains(plugins)]
+
+
+def _owned_domains(plugins: Plugins) -> Iterator[tuple[LoadedPlugin, Domain]]:
     for plugin in plugins.loaded:
         if not hasattr(plugin.module, "srkit_domains"):
             continue
@@ -244,14 +260,7 @@ def domains(plugins: Plugins) -> dict[str, Domain]:
         except Exception as error:  # noqa: BLE001
             _blame(plugins, "srkit_domains", error)
         for domain in answer:
-            _checked(domain, Domain, plugins, "srkit_domains")
-            if domain.name in result:
-                raise PluginError(
-                    f"domain {domain.name!r} is owned by two plugins, {owners[domain.name]!r} and {plugin.name!r}; "
-                    "uninstall one, or name those to use in SRKIT_PLUGINS"
-                )
-            result[domain.name], owners[domain.name] = domain, plugin.name
-    return result
+            yield plugin, _checked(domain, Domain, plugins, "srkit_domains")
 
 
 def domain_named(plugins: Plugins, name: str) -> Domain:
@@ -337,6 +346,10 @@ def open_source(plugins: Plugins, item: Item, options: Options) -> Source:
     _checked(source, Source, plugins, "srkit_open")
     if source.grid.ndim not in (2, 3):
         raise InputError(f"{item.path}: has {source.grid.ndim} spatial axes; srkit treats images of 2 or 3")
+    try:
+        working_dtype(source.encoding.dtype)
+    except TypeError as error:
+        raise InputError(f"{item.path}: stores {source.encoding.dtype} samples: {error}; convert it first") from error
     return source  # type: ignore[no-any-return]
 
 
