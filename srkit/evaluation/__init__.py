@@ -1,0 +1,1 @@
+"""How close an output comes to its reference: figures of merit, and tables of them."""
