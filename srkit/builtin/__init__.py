@@ -1,0 +1,99 @@
+"""The core's own plugin: networks, losses, metrics, and the defaults of every verb that has one.
+
+It registers by the same hooks as everybody else, and is asked last. It knows no domain and no file format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from srkit.builtin.patches import UniformSampler
+from srkit.builtin.normalizer import RangeNormalizer, fit_range
+from srkit.builtin.split import split_by_group
+from srkit.domain import Degradation, Item, LossFactory, Metric, NetworkFactory, Part, PatchSampler
+from srkit.grid import Scale
+from srkit.hookspecs import hookimpl
+from srkit.image import Normalizer, Source
+
+SRKIT_CONTRACT = 1
+
+
+def _lazily(module: str, name: str) -> Callable[..., Any]:
+    """Return a function that imports `module` only when it is called: a list of names must not cost torch."""
+    return partial(_import_and_call, module, name)
+
+
+def _import_and_call(module: str, name: str, /, *args: Any, **parameters: Any) -> Any:
+    return getattr(import_module(module), name)(*args, **parameters)
+
+
+@hookimpl(trylast=True)
+def srkit_networks() -> Sequence[NetworkFactory]:
+    """Return the SRGAN pair."""
+    return [
+        NetworkFactory("srresnet", "generator", _lazily("srkit.networks.srresnet", "SRResNet")),
+        NetworkFactory("vgg", "discriminator", _lazily("srkit.networks.discriminator", "VGGDiscriminator")),
+    ]
+
+
+@hookimpl(trylast=True)
+def srkit_losses() -> Sequence[LossFactory]:
+    """Return content, perceptual and adversarial losses; `srkit.losses` says how each is called."""
+    return [
+        LossFactory("mse", _lazily("srkit.losses.content", "MSELoss")),
+        LossFactory("l1", _lazily("srkit.losses.content", "L1Loss")),
+        LossFactory("charbonnier", _lazily("srkit.losses.content", "CharbonnierLoss")),
+        LossFactory("vgg19", _lazily("srkit.losses.perceptual", "vgg19_loss")),
+        LossFactory("stvgg16", _lazily("srkit.losses.perceptual", "stvgg16_loss")),
+        LossFactory("adversarial", _lazily("srkit.losses.adversarial", "AdversarialLoss")),
+    ]
+
+
+@hookimpl(trylast=True)
+def srkit_metrics() -> Sequence[Metric]:
+    """Return PSNR, SSIM and MSE."""
+    return [
+        Metric("psnr", partial(_metric, "psnr")),
+        Metric("ssim", partial(_metric, "ssim")),
+        Metric("mse", partial(_metric, "mse"), higher_is_better=False),
+    ]
+
+
+def _metric(name: str, sr: Any, hr: Any, valid: Any, data_range: float) -> float:
+    compute = getattr(import_module("srkit.evaluation.metrics"), name)
+    return float(compute(sr, hr, data_range=data_range, valid=valid))
+
+
+@hookimpl(trylast=True)
+def srkit_degradation(spec: Sequence[Mapping[str, Any]] | None, source: Source, scale: Scale) -> Degradation:
+    """Return the steps of `spec`, checked; antialiased bicubic where a recipe and the domain say nothing."""
+    from srkit.degrade import parse
+
+    return parse(spec if spec is not None else [{"name": "bicubic"}])
+
+
+@hookimpl(trylast=True)
+def srkit_split(items: Sequence[Item], fractions: Mapping[str, float], seed: int) -> Mapping[str, Sequence[Part]]:
+    """Part `items` by their group, so that no subject or place is in two splits."""
+    return split_by_group(items, fractions, seed)
+
+
+@hookimpl(trylast=True)
+def srkit_patches(source: Source, size: tuple[int, ...]) -> PatchSampler:
+    """Return a sampler that draws uniformly and rejects windows with invalid samples."""
+    return UniformSampler(source, size)
+
+
+@hookimpl(trylast=True)
+def srkit_normalizer(spec: Mapping[str, Any], source: Source) -> Normalizer | None:
+    """Return the linear normaliser for specs of kind ``range``, None for other kinds."""
+    return RangeNormalizer.from_spec(spec, len(source.channels)) if spec.get("kind") == "range" else None
+
+
+@hookimpl(trylast=True)
+def srkit_fit_normalizer(spec: Mapping[str, Any], sources: Iterable[Source]) -> Mapping[str, Any] | None:
+    """Complete a spec of kind ``range`` that has no numbers, from the training split."""
+    return fit_range(spec, sources) if spec.get("kind") == "range" else None

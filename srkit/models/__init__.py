@@ -1,0 +1,1 @@
+"""Model files, and the shelf of those that are at hand."""

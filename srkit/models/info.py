@@ -1,0 +1,166 @@
+"""What a model says about itself, and its form as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from srkit.errors import ModelError, UsageError
+from srkit.grid import ROLES, Role, Scale
+
+FORMAT = 1
+"""Number of the metadata's form; a reader refuses a higher one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model is and what it was trained for.
+
+    Parameters
+    ----------
+    name
+        Its name on the shelf.
+    domain
+        The domain that it was trained for.
+    network, parameters
+        The architecture's name, and its parameters but `ndim`, `channels` and `scale`, which follow from the rest.
+    scale
+        Factor per role.
+    roles
+        What the network's axes are to the eye, in network axis order: ``("row", "column")``, or
+        ``("slice", "row", "column")``; a 2-D network may have ``("slice", "column")``.
+    channels, channel_names
+        Number and names of the channels, in order; names may be empty.
+    normalizer
+        Spec of the normaliser, completed at training.
+    degradation
+        The steps that made LR from HR, as in a recipe.
+    halo
+        LR pixels per network axis; None for a network that sees all of its input.
+    perceptual
+        Whether it was trained for looks rather than fidelity.
+    training
+        The resolved recipe and the data's description; plain JSON.
+    card
+        Markdown for the reader.
+    """
+
+    name: str
+    domain: str
+    network: str
+    scale: Scale
+    roles: tuple[Role, ...]
+    channels: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    channel_names: tuple[str, ...] = ()
+    normalizer: Mapping[str, Any] = field(default_factory=dict)
+    degradation: tuple[Mapping[str, Any], ...] = ()
+    halo: tuple[int, ...] | None = None
+    perceptual: bool = False
+    training: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+    @property
+    def network_scale(self) -> tuple[int, ...]:
+        """Factor per axis of the network, in its order."""
+        return tuple(self.scale.of(role) for role in self.roles)
+
+
+def info_to_json(info: ModelInfo) -> str:
+    """Return `info` as JSON with sorted keys. Raises ModelError for values that JSON does not have."""
+    entries = {**asdict(info), "format": FORMAT, "scale": list(info.scale.factors)}
+    try:
+        return json.dumps(entries, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"model {info.name!r}: its description is not plain JSON: {error}") from error
+
+
+def info_from_json(text: object, path: Path) -> ModelInfo:
+    """Return the info in the metadata of a model file. Raises ModelError if it is absent or not as it must be."""
+    if not isinstance(text, str):
+        raise ModelError(f"{path} has weights but no description by srkit; only models written by srkit can be used")
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise ModelError(f"model file {path} has a damaged description; copy or download it again") from error
+    number = entries.get("format") if isinstance(entries, dict) else None
+    if not isinstance(number, int) or number < 1:
+        raise ModelError(f"model file {path} has a damaged description; copy or download it again")
+    if number > FORMAT:
+        raise ModelError(f"model file {path} is of format {number}, this srkit reads {FORMAT}; update srkit")
+    return _checked(entries, path)
+
+
+def _checked(entries: Mapping[str, Any], path: Path) -> ModelInfo:
+    values = {}
+    for name in (f.name for f in fields(ModelInfo)):
+        try:
+            values[name] = _READERS[name](entries[name])
+        except (KeyError, TypeError, ValueError, UsageError) as error:
+            raise ModelError(f"model file {path}: its description has no valid {name!r}") from error
+    info = ModelInfo(**values)
+    for axes in (info.halo, info.channel_names or None):
+        wanted = len(info.roles) if axes is info.halo else info.channels
+        if axes is not None and len(axes) != wanted:
+            raise ModelError(f"model file {path}: its description contradicts itself ({len(axes)} of {wanted} entries)")
+    if any(info.scale.of(role) != 1 for role in ROLES if role not in info.roles):
+        raise ModelError(f"model file {path}: scale {info.scale} acts on an axis that its network does not have")
+    return info
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _whole(value: Any, least: int = 0) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise TypeError
+    return value
+
+
+def _roles(value: Any) -> tuple[Role, ...]:
+    roles = tuple(role for name in _list(value) for role in ROLES if role == name)
+    if len(roles) != len(value) or len(set(roles)) != len(roles) or len(roles) not in (2, 3):
+        raise ValueError
+    return roles
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "name": _text,
+    "domain": _text,
+    "network": _text,
+    "scale": lambda value: Scale(*(_whole(v, 1) for v in _list(value))),
+    "roles": _roles,
+    "channels": lambda value: _whole(value, 1),
+    "parameters": _mapping,
+    "channel_names": lambda value: tuple(_text(v) for v in _list(value)),
+    "normalizer": _mapping,
+    "degradation": lambda value: tuple(_mapping(v) for v in _list(value)),
+    "halo": lambda value: None if value is None else tuple(_whole(v) for v in _list(value)),
+    "perceptual": _flag,
+    "training": _mapping,
+    "card": _text,
+}

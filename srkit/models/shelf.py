@@ -1,0 +1,136 @@
+"""The models at hand: the user's folders, and those that plugins ship."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from srkit import plugins as verbs
+from srkit.errors import ModelError, nearest_known
+from srkit.grid import Scale
+from srkit.models.file import Model, load_model, read_info
+from srkit.models.info import ModelInfo
+from srkit.plugins import Plugins
+
+SUFFIX = ".safetensors"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfEntry:
+    """A model file at hand.
+
+    `origin` is ``user`` or ``plugin``. `info` is None where the file cannot be used; `problem` then says why.
+    """
+
+    path: Path
+    origin: str
+    info: ModelInfo | None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model's name; that of its file where the file cannot be used."""
+        return self.info.name if self.info else self.path.stem
+
+
+def shelf_folders(environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """Return the user's folders of models: those in ``SRKIT_MODELS``, then ``~/.local/share/srkit/models``.
+
+    The last one follows ``XDG_DATA_HOME`` where that is set. `srkit train` may put models there.
+    """
+    named = [Path(part) for part in environment.get("SRKIT_MODELS", "").split(os.pathsep) if part]
+    data = environment.get("XDG_DATA_HOME")
+    base = Path(data) if data else Path.home() / ".local" / "share"
+    return [*named, base / "srkit" / "models"]
+
+
+def list_models(plugins: Plugins, folders: Sequence[Path] = ()) -> list[ShelfEntry]:
+    """Return the models in `folders`, in the user's folders, and those of plugins, in that order, each by name.
+
+    A broken file is an entry with a `problem`, never an error.
+    """
+    entries: list[ShelfEntry] = []
+    for folder in [*folders, *shelf_folders()]:
+        paths = sorted(Path(folder).glob(f"*{SUFFIX}")) if Path(folder).is_dir() else []
+        entries += [_entry(path, "user") for path in paths]
+    entries += sorted((_entry(entry.path, "plugin") for entry in verbs.models(plugins)), key=lambda e: e.name)
+    return entries
+
+
+def find_model(plugins: Plugins, *, name: str | None, domain: str, scale: Scale | None, channels: int) -> Model:
+    """Return the model to use on an item of `domain` with `channels` image channels.
+
+    `name` is a path, or a name on the shelf. Without it the first model is taken that was trained for the domain and
+    the channels, at `scale` (None: the smallest there is); a perceptual one only where no other fits, and never in a
+    domain that puts fidelity first. Raises ModelError that says what does not fit and what to do.
+    """
+    if name is None:
+        path = _default(plugins, domain, scale, channels).path
+    elif name.endswith(SUFFIX) or os.sep in name or Path(name).is_file():
+        path = Path(name)
+    else:
+        path = _named(plugins, name, scale, channels).path
+    model = load_model(path, plugins)
+    _check_fit(model.info, scale, channels, path)
+    if model.info.domain != domain:
+        _log.warning("model %s was trained for %s and is used on %s", model.info.name, model.info.domain, domain)
+    return model
+
+
+def _entry(path: Path, origin: str) -> ShelfEntry:
+    try:
+        return ShelfEntry(path, origin, read_info(path))
+    except ModelError as error:
+        return ShelfEntry(path, origin, None, str(error))
+
+
+def _default(plugins: Plugins, domain: str, scale: Scale | None, channels: int) -> ShelfEntry:
+    fidelity_first = verbs.domain_named(plugins, domain).fidelity_first
+    fitting = [
+        (entry, entry.info)
+        for entry in list_models(plugins)
+        if entry.info is not None
+        and entry.info.domain == domain
+        and _problem(entry.info, scale, channels) is None
+        and not (fidelity_first and entry.info.perceptual)
+    ]
+    if not fitting:
+        raise ModelError(
+            f"no model at hand for {domain} at scale {scale or 'any'} with {channels} channel(s); train one with "
+            f"`srkit train --domain {domain}`, name one with --model FILE, or interpolate with --model bicubic"
+        )
+    ranked = sorted(fitting, key=lambda pair: (pair[1].perceptual, pair[1].scale.factors))  # stable: shelf order
+    chosen = ranked[0][0]
+    _log.info("chose model %s (%s) of %d that fit", chosen.name, chosen.path, len(fitting))
+    return chosen
+
+
+def _named(plugins: Plugins, name: str, scale: Scale | None, channels: int) -> ShelfEntry:
+    entries = list_models(plugins)
+    same = [entry for entry in entries if entry.name == name]
+    if not same:
+        known = sorted({entry.name for entry in entries if entry.info})
+        raise ModelError(
+            f"no model named {name!r} (on the shelf: {', '.join(known) or 'none'}){nearest_known(name, known)}; "
+            "give the path of a model file, or see `srkit models list`"
+        )
+    fitting = [entry for entry in same if entry.info and _problem(entry.info, scale, channels) is None]
+    return (fitting or same)[0]
+
+
+def _check_fit(info: ModelInfo, scale: Scale | None, channels: int, path: Path) -> None:
+    problem = _problem(info, scale, channels)
+    if problem is not None:
+        raise ModelError(f"model {info.name!r} ({path}) {problem}; name another, or use --model bicubic")
+
+
+def _problem(info: ModelInfo, scale: Scale | None, channels: int) -> str | None:
+    if scale is not None and info.scale != scale:
+        return f"enlarges by {info.scale}, not by {scale}"
+    if info.channels != channels:
+        return f"is for {info.channels} channel(s), the item has {channels}"
+    return None
