@@ -10,8 +10,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from srkit.builtin.patches import UniformSampler
 from srkit.builtin.normalizer import RangeNormalizer, fit_range
+from srkit.builtin.patches import UniformSampler
 from srkit.builtin.split import split_by_group
 from srkit.domain import Degradation, Item, LossFactory, Metric, NetworkFactory, Part, PatchSampler
 from srkit.grid import Scale

@@ -14,11 +14,11 @@ from srkit.grid import Slab
 from srkit.image import Array, Source
 
 KNOWN_KEYS = ("kind", "low", "high", "percentiles")
-BINS_SAMPLES = 2_000_000
-"""Samples per channel that percentiles are taken of; items beyond that are thinned evenly."""
+SAMPLES_PER_ITEM = 2_000_000
+"""Samples per channel that percentiles are taken of; larger items are thinned evenly."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class RangeNormalizer:
     """Maps ``low .. high`` to ``-1 .. 1`` per channel; values outside go beyond, so that the inverse is exact.
 
@@ -97,7 +97,7 @@ def _summary(source: Source, percentiles: tuple[float, float] | None) -> Array:
 def _samples(source: Source) -> Iterator[list[Array]]:
     """Yield the valid samples per channel, slab by slab, thinned so that a large scene fits in memory."""
     total = int(np.prod(source.grid.shape)) * source.frames
-    step = max(1, total // BINS_SAMPLES)
+    step = max(1, total // SAMPLES_PER_ITEM)
     for frame in range(source.frames):
         for window in Slab(source.slab.axis, source.slab.size).windows(source.grid.shape):
             block = source.read(window, frame)

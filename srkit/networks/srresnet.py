@@ -99,7 +99,8 @@ class SRResNet(nn.Module):
         if self.skip is None:
             return sr
         precise = torch.promote_types(lr.dtype, torch.float32)
-        return sr.to(precise) + self.skip(lr.to(precise))
+        interpolated: Tensor = self.skip(lr.to(precise))
+        return sr.to(precise) + interpolated
 
     def trunk(self, lr: Tensor) -> Tensor:
         """Return the features ``(N, features, *spatial)`` at LR size: nearly all of the receptive field."""
