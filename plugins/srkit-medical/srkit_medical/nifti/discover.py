@@ -1,0 +1,95 @@
+"""Finds NIfTI and MGH volumes by what is in the files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from srkit.domain import Item, Options, Skipped
+from srkit.errors import InputError
+from srkit_medical.domains import NAMES
+from srkit_medical.nifti.compression import is_gzip, peek
+from srkit_medical.nifti.header import Kind, read_header, sniff
+from srkit_medical.nifti.names import stem_of, suffix_of
+from srkit_medical.nifti.sidecars import read_description
+from srkit_medical.walk import files_below
+
+CLAIMING = (".nii", ".nii.gz", ".mgz", ".mgh")
+"""Suffixes that no other format has; `.hdr` and `.img` have many owners."""
+
+MODALITIES = {"MR": "mri", "CT": "ct"}
+SUBJECT = re.compile(r"sub-[a-zA-Z0-9]+")
+
+
+def discover_files(root: Path, options: Mapping[str, Options]) -> Iterator[Item | Skipped]:
+    """Yield the volumes at or below `root`, once for each domain that they may belong to.
+
+    NIfTI does not say what it shows; a BIDS description beside it does.
+    """
+    base = root.parent if root.is_file() else root
+    for path in files_below(root):
+        yield from _found_in(path, base, named=path == root)
+
+
+def _found_in(path: Path, base: Path, *, named: bool) -> Iterator[Item | Skipped]:
+    kind = _kind(path)
+    suffix = suffix_of(path).lower()
+    if suffix == ".img" and kind is None:
+        header = next((p for p in (path.with_suffix(".hdr"), path.with_suffix(".HDR")) if p.is_file()), None)
+        if named and header is not None:  # in a folder the header is met by itself
+            yield from _found_in(header, base, named=False)
+    elif kind is None and suffix in CLAIMING:
+        yield Skipped(path, "is named as a NIfTI or MGH file and is none, or is damaged; fetch it again")
+    elif kind == "analyze":
+        yield Skipped(path, "is an Analyze file, which does not say left from right; convert it to NIfTI first")
+    elif kind == "mgh" and suffix not in CLAIMING:
+        return
+    elif kind is not None:
+        yield from _items(path, base)
+
+
+def _kind(path: Path) -> Kind | None:
+    return sniff(peek(path, 540))[0]
+
+
+def _items(path: Path, base: Path) -> Iterator[Item | Skipped]:
+    try:
+        header = read_header(path)
+    except InputError as error:
+        yield Skipped(path, str(error).removeprefix(f"{path}: "))
+        return
+    modality = read_description(path).get("Modality")
+    if isinstance(modality, str) and modality not in MODALITIES:
+        yield Skipped(path, "is neither MR nor CT by the description beside it", failed=False)
+        return
+    domain = MODALITIES.get(modality) if isinstance(modality, str) else None
+    paths = (path,) if header.data_path == path else (path, header.data_path)
+    suffix = _output_suffix(path, pair=len(paths) == 2)
+    folder = path.parent.relative_to(base).as_posix()
+    for name in NAMES if domain is None else (domain,):
+        yield Item(
+            paths,
+            name,
+            "possible" if domain is None else "sure",
+            group=group_of(path, base),
+            folder="" if folder == "." else folder,
+            stem=stem_of(path),
+            suffix=suffix,
+        )
+
+
+def _output_suffix(path: Path, *, pair: bool) -> str:
+    if pair:
+        return ".hdr"
+    own = suffix_of(path)
+    if own.lower() in CLAIMING:
+        return own
+    return ".nii.gz" if is_gzip(path) else ".nii"
+
+
+def group_of(path: Path, base: Path) -> str:
+    """Return the subject of a file: its BIDS label where its name or a folder has one, else its name up to ``_``."""
+    names = [path.name, *(part for part in reversed(path.parent.relative_to(base).parts))]
+    labels = (SUBJECT.match(name) for name in names)
+    return next((label.group() for label in labels if label), stem_of(path).split("_")[0])
