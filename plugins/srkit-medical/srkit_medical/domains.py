@@ -34,8 +34,13 @@ DICOM_OPTIONS = (
 
 OPTIONS = (*NIFTI_OPTIONS, *DICOM_OPTIONS)
 
-MRI_TRAINING: dict[str, Any] = {}
-CT_TRAINING: dict[str, Any] = {}
+_TRAINING: dict[str, Any] = {
+    "scale": 2,
+    "network": {"name": "srresnet", "parameters": {"features": 32, "blocks": 6, "skip": "bicubic"}},
+    "data": {"batch": 16},
+}
+MRI_TRAINING = {**_TRAINING, "normalizer": {"kind": "percentile", "low": 0.5, "high": 99.5}}
+CT_TRAINING = {**_TRAINING, "normalizer": {"kind": "window", "low": -1024.0, "high": 3071.0, "blend": 50.0}}
 
 DOMAINS = (
     Domain("mri", "Magnetic resonance images", OPTIONS, fidelity_first=True, training=MRI_TRAINING),

@@ -13,7 +13,7 @@ from isal import igzip, isal_zlib
 
 from srkit.errors import InputError
 
-BROKEN: tuple[type[Exception], ...] = (OSError, EOFError, isal_zlib.IsalError)
+BROKEN: tuple[type[Exception], ...] = (OSError, EOFError, cast("type[Exception]", isal_zlib.IsalError))
 CHUNK = 1 << 20
 BEST_RATIO = 1100
 """Deflate packs at most 1032 bytes into one; a file that claims more lies."""

@@ -106,11 +106,11 @@ def create_file(target: Path, source: Source, plan: OutputPlan) -> NiftiSink:
 
 def _frame(target: Path, source: NiftiSource, plan: OutputPlan) -> tuple[bytes, bytes, Literal["<", ">"]]:
     """Return what stands before and after the voxels, and the byte order."""
-    suffix = suffix_of(target).lower()
+    own, packed = (".mgh", ".mgz") if source.header.kind == "mgh" else (".nii", ".nii.gz")
+    suffix = suffix_of(target).lower() or own
     is_mgh = suffix in (".mgz", ".mgh")
     if suffix not in (".nii", ".nii.gz", ".hdr", ".mgz", ".mgh") or is_mgh != (source.header.kind == "mgh"):
-        own = "MGH (.mgz)" if source.header.kind == "mgh" else "NIfTI (.nii.gz)"
-        raise OutputError(f"{target}: the item is {own} and is written as such; change the suffix of the output")
+        raise OutputError(f"{target}: the item is written as {own} or {packed}; change the suffix of the output")
     if is_mgh:
         fields = mgh.output_header(source, plan)
         return mgh.header_bytes(fields), mgh.footer_bytes(fields), ">"

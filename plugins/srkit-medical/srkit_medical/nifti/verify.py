@@ -84,8 +84,13 @@ def _packing(staged: Path) -> Iterator[Finding]:
     packed = suffix_of(staged).lower() in (".nii.gz", ".mgz")
     if packed != is_gzip(staged):
         yield _failure("the output is packed where its name says that it is not, or the other way round", "N14")
-    elif packed and staged.read_bytes()[3:8] != bytes(5):  # no flags, hence no name; no date
+    elif packed and _first_bytes(staged)[3:8] != bytes(5):  # no flags, hence no name; no date
         yield _failure("the output's gzip header holds a name or a date", "N18")
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(10)
 
 
 def _format(source: NiftiSource, staged: Path, image: Any, plan: OutputPlan) -> Iterator[Finding]:
