@@ -1,0 +1,95 @@
+"""The table of attributes: a derived data set starts as a copy of its nearest source, and each row is applied to it.
+
+What no row names is kept: the patient, the study, the order, the scanner and the acquisition stay what they were.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom import Dataset, FileDataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import format_number_as_ds
+
+from srkit.image import Array, OutputPlan
+from srkit_medical.dicom import lineage, scrub, uids
+from srkit_medical.dicom.derived import DerivedSlice
+from srkit_medical.dicom.geometry import Plane
+from srkit_medical.dicom.grouping import Series
+
+SERIES_NUMBER_OFFSET = 9000
+TEXT_LENGTH = 64
+
+
+def ds(number: float) -> str:
+    """Return a decimal string of at most 16 characters, as precise as that allows."""
+    return str(format_number_as_ds(float(number) + 0.0))
+
+
+def set_identity(dataset: Dataset, first: Dataset, plan: OutputPlan, series_uid: str) -> None:
+    """Make it an instance of a new series in the same study; its own UID comes with the pixels."""
+    offset = int(plan.options.get("series_number_offset", SERIES_NUMBER_OFFSET))
+    number = first.get("SeriesNumber")
+    dataset.SeriesInstanceUID = series_uid
+    dataset.SeriesNumber = str(offset + (int(number) if number not in (None, "") else 0))
+    mark = "SR AI " if lineage.is_learned(plan) else f"SR {plan.provenance.model} "
+    described = str(first.get("SeriesDescription") or "")
+    dataset.SeriesDescription = (mark + described).encode("ascii", "replace").decode()[:TEXT_LENGTH].strip()
+    dataset.ImageType = ["DERIVED", "SECONDARY", *list(dataset.get("ImageType") or ())[2:]]
+    dataset.ContentQualification = "RESEARCH"
+    dataset.InstanceCreatorUID = uids.CREATOR
+
+
+def set_geometry(dataset: Dataset, series: Series, plan: OutputPlan, derived: DerivedSlice) -> None:
+    """Write position, spacings and numbers; orientation and frame of reference stay those of the source."""
+    plane: Plane = derived.plane
+    dataset.ImagePositionPatient = [ds(x) for x in plane.position]
+    dataset.PixelSpacing = [ds(x) for x in plane.spacing]
+    dataset.InstanceNumber = str(derived.number)
+    if derived.thickness_mm is not None:
+        dataset.SliceThickness = ds(derived.thickness_mm)
+    resliced = plan.grid.shape[0] != len(series.frames[0])
+    wanted = derived.nearest.domain == "mri" or resliced or "SpacingBetweenSlices" in dataset
+    if derived.spacing_mm is not None and wanted:
+        dataset.SpacingBetweenSlices = ds(derived.spacing_mm)
+    if resliced:
+        _set_or_remove(dataset, "SliceLocation", None if derived.location is None else ds(derived.location))
+        same = dataset.get("ImagesInAcquisition") == len(series.instances)
+        _set_or_remove(dataset, "ImagesInAcquisition", str(plan.frames * plan.grid.shape[0]) if same else None)
+    scrub.set_nested_spacings(dataset)
+
+
+def set_pixels(dataset: Dataset, stored: Array) -> None:
+    """Write ``(rows, columns)`` stored samples; how they are stored stays that of the source."""
+    dataset.Rows, dataset.Columns = stored.shape
+    data = np.ascontiguousarray(stored, dtype=stored.dtype.newbyteorder("<")).tobytes()
+    dataset.add_new("PixelData", "OB" if stored.dtype.itemsize == 1 else "OW", data + b"\0" * (len(data) % 2))
+
+
+def set_loss(dataset: Dataset, series: Series) -> None:
+    """Say that pixels went through a lossy compression if those of any source did."""
+    if any("lossy" in instance.notes for instance in series.instances):
+        dataset.LossyImageCompression = "01"
+
+
+def set_file_meta(dataset: FileDataset, uid: str, sop_class: str, version: str) -> None:
+    """Give the file a fresh header: Explicit VR Little Endian, our implementation, an empty preamble."""
+    dataset.SOPClassUID = sop_class
+    dataset.SOPInstanceUID = uid
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = sop_class
+    meta.MediaStorageSOPInstanceUID = uid
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = uids.IMPLEMENTATION
+    meta.ImplementationVersionName = f"SRKIT_{version}".upper()[:16]
+    dataset.file_meta = meta
+    dataset.preamble = b"\0" * 128
+
+
+def _set_or_remove(dataset: Dataset, keyword: str, value: str | None) -> None:
+    if keyword not in dataset:
+        return
+    if value is None:
+        del dataset[keyword]
+    else:
+        setattr(dataset, keyword, value)

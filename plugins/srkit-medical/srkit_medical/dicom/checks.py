@@ -1,0 +1,237 @@
+"""Checks of one derived file against what it must say. Each yields (code, sentence); codes number the classic faults.
+
+They read the file as it lies on disk and the source again, and trust neither the sink nor what it kept in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset, FileDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from srkit.image import OutputPlan
+from srkit_medical.dicom import scrub
+from srkit_medical.dicom.derived import DerivedSlice
+from srkit_medical.dicom.grouping import Series
+from srkit_medical.dicom.instance import Layout
+
+Fault = tuple[str, str]
+POSITION_SHARE = 1e-6  # of a pixel; decimal strings hold 12 digits and more
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One file of the output, what it should be, and its nearest source."""
+
+    output: FileDataset
+    source: Dataset
+    derived: DerivedSlice
+    series: Series
+    plan: OutputPlan
+    series_uid: str
+
+
+def check_position(case: Evidence) -> Iterator[Fault]:
+    """Expect ImagePositionPatient moved by the part of a sample that finer sampling asks for."""
+    plane = case.derived.plane
+    position = _numbers(case.output, "ImagePositionPatient")
+    if len(position) != 3 or np.abs(position - plane.position).max() > POSITION_SHARE * min(plane.spacing):
+        yield "1", "ImagePositionPatient is not the centre of the first pixel"
+
+
+def check_spacing(case: Evidence) -> Iterator[Fault]:
+    """Expect PixelSpacing divided by the scale, rows first, at any depth."""
+    for data in (case.output, *scrub.nested_datasets(case.output)):
+        given = _numbers(data, "PixelSpacing")
+        if (data is case.output or "PixelSpacing" in data) and not _close(given, case.derived.plane.spacing):
+            yield "2", "PixelSpacing is not the source's divided by the scale"
+
+
+def check_slices(case: Evidence) -> Iterator[Fault]:
+    """Expect true SliceThickness and SpacingBetweenSlices at any depth."""
+    derived = case.derived
+    thickness = _numbers(case.source, "SliceThickness")
+    if derived.thickness_mm is not None:
+        thickness = np.array([derived.thickness_mm])
+    spacing = _numbers(case.source, "SpacingBetweenSlices")
+    if derived.spacing_mm is not None:
+        spacing = np.array([derived.spacing_mm])
+    for data in (case.output, *scrub.nested_datasets(case.output)):
+        for keyword, expected in (("SliceThickness", thickness), ("SpacingBetweenSlices", spacing)):
+            if keyword in data and not _close(_numbers(data, keyword), expected):
+                yield "3", f"{keyword} is stale"
+    if derived.thickness_mm is not None and "SliceThickness" not in case.output:
+        yield "3", "SliceThickness is missing"
+
+
+def check_image_type(case: Evidence) -> Iterator[Fault]:
+    """Expect a derived, secondary image, and the rest as in the source."""
+    given, before = _texts(case.output, "ImageType"), _texts(case.source, "ImageType")
+    if given[:2] != ["DERIVED", "SECONDARY"] or given[2:] != before[2:]:
+        yield "4", "ImageType does not say DERIVED, SECONDARY and the source's other values"
+
+
+def check_patient_space(case: Evidence) -> Iterator[Fault]:
+    """Expect frame of reference, orientation and patient position of the source."""
+    keywords = ("FrameOfReferenceUID", "ImageOrientationPatient", "PositionReferenceIndicator", "PatientPosition")
+    yield from (("5", f"{k} is not the source's") for k in keywords if _differs(case, k))
+
+
+def check_patient_and_study(case: Evidence) -> Iterator[Fault]:
+    """Expect patient, study and order of the source."""
+    keywords = (
+        "StudyInstanceUID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", "PatientID", "PatientName",
+        "PatientBirthDate", "PatientSex", "SOPClassUID", "Modality",
+    )  # fmt: skip
+    for keyword in keywords:
+        if _differs(case, keyword) and not (keyword == "SOPClassUID" and not case.source.get(keyword)):
+            yield "6", f"{keyword} is not the source's"
+
+
+def check_series(case: Evidence) -> Iterator[Fault]:
+    """Expect a series of its own."""
+    if str(case.output.get("SeriesInstanceUID", "")) != case.series_uid or case.series_uid == case.series.first.series:
+        yield "7", "SeriesInstanceUID is not the new one of this output"
+
+
+def check_instance(case: Evidence) -> Iterator[Fault]:
+    """Expect an identity of its own, the same in the file's header."""
+    uid = str(case.output.get("SOPInstanceUID", ""))
+    if not uid or any(uid == instance.uid for instance in case.series.instances):
+        yield "8", "SOPInstanceUID is missing or a source's"
+    if str(case.output.file_meta.get("MediaStorageSOPInstanceUID", "")) != uid:
+        yield "8", "the file's header names another SOPInstanceUID"
+
+
+def check_loss(case: Evidence) -> Iterator[Fault]:
+    """Expect that a loss in any source is not forgotten."""
+    lossy = any("lossy" in instance.notes for instance in case.series.instances)
+    given = str(case.output.get("LossyImageCompression", ""))
+    if lossy and given != "01":
+        yield "9", "LossyImageCompression does not say 01, as a source does"
+    if not lossy and _differs(case, "LossyImageCompression"):
+        yield "9", "LossyImageCompression is not the source's"
+
+
+def check_samples(case: Evidence) -> Iterator[Fault]:
+    """Expect as many samples as Rows and Columns say, in the bits that BitsStored says, with meanings unchanged."""
+    keywords = (
+        "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel",
+        "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "PixelPaddingValue",
+    )  # fmt: skip
+    yield from (("10", f"{k} is not the source's") for k in keywords if _differs(case, k))
+    if (case.output.get("Rows"), case.output.get("Columns")) != case.plan.grid.shape[1:]:
+        yield "W5", "Rows and Columns are not those of the plan"
+    samples = _samples(case)
+    if samples is None:
+        yield "W5", "there are not as many samples as Rows and Columns say"
+        return
+    low, high = _layout(case).limits
+    if samples.min() < low or samples.max() > high:
+        yield "10", "samples go beyond BitsStored"
+
+
+def check_display(case: Evidence) -> Iterator[Fault]:
+    """Expect true extremes, if told, and the source's windows."""
+    samples = _samples(case)
+    for keyword, true in (("SmallestImagePixelValue", np.min), ("LargestImagePixelValue", np.max)):
+        if keyword in case.output and (samples is None or case.output.get(keyword) != true(samples)):
+            yield "11", f"{keyword} is stale"
+    for keyword in ("SmallestPixelValueInSeries", "LargestPixelValueInSeries"):
+        if keyword in case.output:
+            yield "11", f"{keyword} is stale"
+    for keyword in ("WindowCenter", "WindowWidth", "VOILUTSequence"):
+        if _differs(case, keyword):
+            yield "11", f"{keyword} is not the source's"
+
+
+def check_references(case: Evidence) -> Iterator[Fault]:
+    """Expect the slices that it came from, each with the purpose, and not itself among them."""
+    items = case.output.get("SourceImageSequence") or ()
+    named = [str(item.get("ReferencedSOPInstanceUID", "")) for item in items]
+    if str(case.output.get("SOPInstanceUID", "")) in named:
+        yield "12", "SourceImageSequence points at the file itself"
+    if named != [source.uid for source in case.derived.sources if source.has_identity]:
+        yield "12", "SourceImageSequence does not name the slices that it came from"
+    purposes = [(item.get("PurposeOfReferenceCodeSequence") or [Dataset()])[0].get("CodeValue") for item in items]
+    if any(purpose != "121322" for purpose in purposes):
+        yield "12", "SourceImageSequence lacks the purpose code 121322"
+
+
+def check_origin(case: Evidence) -> Iterator[Fault]:
+    """Expect words on how it was made, and that it is not for diagnosis."""
+    equipment = case.output.get("ContributingEquipmentSequence") or ()
+    if not any(item.get("ManufacturerModelName") == "srkit" for item in equipment):
+        yield "W2", "ContributingEquipmentSequence does not name srkit"
+    for keyword in ("DerivationDescription", "DerivationCodeSequence", "ImageComments"):
+        if not case.output.get(keyword):
+            yield "W2", f"{keyword} is missing"
+    if case.output.get("ContentQualification") != "RESEARCH":
+        yield "W2", "ContentQualification is not RESEARCH"
+
+
+def check_file(case: Evidence) -> Iterator[Fault]:
+    """Expect a fresh header of the file, and nothing private or stale in it."""
+    output = case.output
+    if output.preamble != b"\0" * 128 or "SourceApplicationEntityTitle" in output.file_meta:
+        yield "P7", "the file's header carries something of the source's"
+    if output.file_meta.get("TransferSyntaxUID") != ExplicitVRLittleEndian:
+        yield "W1", "the transfer syntax is not Explicit VR Little Endian"
+    stale = [keyword for keyword in scrub.REMOVED if keyword in output and keyword not in _MAY_COME_BACK]
+    yield from (("W5", f"{keyword} is still there") for keyword in stale)
+    everything = (output, *scrub.nested_datasets(output))
+    if not case.plan.options.get("keep_private") and any(scrub.has_private(data) for data in everything):
+        yield "P3", "private attributes are still there"
+    if case.output.get("InstanceNumber") != case.derived.number:
+        yield "W4", "InstanceNumber does not follow the position"
+
+
+_MAY_COME_BACK = (
+    "PixelData", "InstanceCreationDate", "InstanceCreationTime", "SmallestImagePixelValue", "LargestImagePixelValue",
+    "SmallestPixelValueInSeries", "LargestPixelValueInSeries",
+)  # fmt: skip
+
+CHECKS: tuple[Callable[[Evidence], Iterator[Fault]], ...] = (
+    check_position, check_spacing, check_slices, check_image_type, check_patient_space, check_patient_and_study,
+    check_series, check_instance, check_loss, check_samples, check_display, check_references, check_origin, check_file,
+)  # fmt: skip
+
+
+def _numbers(dataset: Dataset, keyword: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    value = dataset.get(keyword)
+    if value in (None, ""):
+        return np.zeros(0)
+    return np.array(value, dtype=np.float64).reshape(-1)
+
+
+def _texts(dataset: Dataset, keyword: str) -> list[str]:
+    value = dataset.get(keyword) or ()
+    return [value] if isinstance(value, str) else [str(v) for v in value]
+
+
+def _close(given: np.ndarray[Any, np.dtype[np.float64]], expected: Sequence[float] | np.ndarray[Any, Any]) -> bool:
+    wanted = np.asarray(expected, dtype=np.float64).reshape(-1)
+    return given.shape == wanted.shape and bool(np.allclose(given, wanted, rtol=POSITION_SHARE, atol=0))
+
+
+def _differs(case: Evidence, keyword: str) -> bool:
+    given, before = case.output.get(keyword), case.source.get(keyword)
+    return (keyword in case.output) != (keyword in case.source) or bool(given != before)
+
+
+def _layout(case: Evidence) -> Layout:
+    return case.series.first.layout
+
+
+def _samples(case: Evidence) -> np.ndarray[Any, Any] | None:
+    layout = _layout(case)
+    rows, columns = case.plan.grid.shape[1:]
+    size = rows * columns * layout.allocated // 8
+    data = case.output.get("PixelData") or b""
+    if len(data) != size + size % 2:
+        return None
+    return np.frombuffer(data[:size], layout.dtype.newbyteorder("<"))

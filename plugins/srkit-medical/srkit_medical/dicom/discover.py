@@ -1,0 +1,108 @@
+"""Finds DICOM series by content in a file or a folder tree."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+
+from srkit.domain import Item, Options, Skipped
+from srkit_medical.dicom.grouping import Series, group
+from srkit_medical.dicom.instance import DIRECTORY, Instance, read_instance
+from srkit_medical.dicom.reading import UnfitError, claims_dicom
+
+SUFFIXES = {".dcm", ".dicom", ".ima"}
+
+
+def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item | Skipped]:
+    """Yield an item per series at `root`, and what is DICOM but no item.
+
+    Files of other kinds, DICOMDIRs and hidden files are passed over. Slices of one series may lie in several folders;
+    whole copies of a series in several folders are an item each.
+    """
+    instances: list[Instance] = []
+    broken: list[tuple[Path, UnfitError]] = []
+    for path in _files(root):
+        try:
+            if _is_candidate(path):
+                instances.append(read_instance(path))
+        except UnfitError as error:
+            broken += [(path, error)] * error.failed
+            yield Skipped(path, error.reason, error.failed)
+        except OSError as error:
+            yield Skipped(path, f"cannot be read ({error.strerror})")
+    series, skipped = group(instances)
+    yield from skipped
+    torn = {id(entry): path for entry in series for path, error in broken if _lacks(entry, path, error)}
+    for entry in series:
+        if id(entry) in torn:
+            reason = f"stands for a series of which {torn[id(entry)].name} cannot be used"
+            yield Skipped(entry.first.path, reason)
+    yield from _items(root, [entry for entry in series if id(entry) not in torn])
+
+
+def _lacks(series: Series, path: Path, error: UnfitError) -> bool:
+    """Tell whether a broken file is a slice of `series`, from the same folder and not there a second time."""
+    return (
+        error.series == series.first.series
+        and any(instance.path.parent == path.parent for instance in series.instances)
+        and (not error.uid or all(instance.uid != error.uid for instance in series.instances))
+    )
+
+
+def _files(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
+        return
+    home = root.resolve()
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(folder, name)
+            inside = not path.is_symlink() or path.resolve().is_relative_to(home)
+            if not name.startswith(".") and inside and path.is_file():
+                yield path
+
+
+def _is_candidate(path: Path) -> bool:
+    if claims_dicom(path):
+        return not _is_directory_record(path)
+    if path.suffix.lower() in SUFFIXES:
+        raise UnfitError("is named like a DICOM file, but is none")
+    return False
+
+
+def _is_directory_record(path: Path) -> bool:
+    if path.name.upper() != "DICOMDIR":
+        return False
+    with path.open("rb") as file:
+        return DIRECTORY.encode() in file.read(512)
+
+
+def _items(root: Path, series: list[Series]) -> Iterator[Item]:
+    homes: dict[Path, list[Series]] = defaultdict(list)
+    for entry in sorted(series, key=lambda s: min(i.path for i in s.instances)):
+        homes[_home(entry)].append(entry)
+    for home, entries in homes.items():
+        folder = home.relative_to(root).as_posix() if home != root and root.is_dir() else ""
+        width = max(2, len(str(len(entries))))
+        for ordinal, entry in enumerate(entries, start=1):
+            yield Item(
+                paths=tuple(instance.path for instance in entry.instances),
+                domain=entry.first.domain,
+                group=_group(entry.first),
+                folder="" if folder == "." else folder,
+                stem="" if len(entries) == 1 else f"series-{ordinal:0{width}d}",
+            )
+
+
+def _home(series: Series) -> Path:
+    return Path(os.path.commonpath([instance.path.parent for instance in series.instances]))
+
+
+def _group(instance: Instance) -> str:
+    """Return a salted hash of the patient, or of the study where no patient is named."""
+    subject = instance.patient or instance.study
+    return blake2b(subject.encode("utf-8", "replace"), key=b"srkit", digest_size=8).hexdigest() if subject else ""

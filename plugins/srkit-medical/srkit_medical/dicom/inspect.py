@@ -1,0 +1,49 @@
+"""What a DICOM series says about itself: facts, warnings, refusals. Nothing of its texts is quoted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from srkit.domain import Finding
+from srkit.image import Source
+from srkit_medical.dicom.source import DicomSource
+
+_NOTES: dict[str, tuple[Literal["info", "warning"], str, str]] = {
+    "interpolated": ("warning", "was interpolated by the scanner: fewer samples were acquired than stored", "D21"),
+    "monochrome1": ("info", "is shown with white for low values (MONOCHROME1); values are kept as they are", "D14"),
+    "lossy": ("warning", "was compressed with loss; artefacts are sharpened as well", ""),
+    "half-rescale": ("warning", "has only one of RescaleSlope and RescaleIntercept; 1 or 0 stands in", "D13"),
+    "useless padding": ("warning", "has a PixelPaddingValue that no sample can hold; it is not used", "D15"),
+    "own": ("warning", "is marked as research content; it may be an output of super-resolution already", "B3"),
+}
+
+
+def inspect_series(source: Source) -> list[Finding]:
+    """Return findings on a `DicomSource`."""
+    if not isinstance(source, DicomSource):
+        return []
+    series = source.series
+    count, rows, columns = source.grid.shape
+    down, across = series.first.plane.spacing
+    step = f", {series.stack.step_mm:.4g} mm apart" if count > 1 else ""
+    times = f", {source.frames} time points told apart by {series.told_apart_by}" if source.frames > 1 else ""
+    found = [
+        Finding(
+            "info", f"DICOM series of {count} slices of {rows} x {columns}, {down:.4g} x {across:.4g} mm{step}{times}"
+        )
+    ]
+    if count > 1 and source.fixed_axes:
+        text = f"{source.fixed_axes[0]}; rows and columns can be scaled, slices not"
+        found.append(Finding("warning", text, "D8" if not series.stack.even else "D7"))
+    notes = frozenset[str]().union(*(instance.notes for instance in series.instances))
+    found += [Finding(level, text, code) for key, (level, text, code) in _NOTES.items() if key in notes]
+    return found + _burned_in(source, notes)
+
+
+def _burned_in(source: DicomSource, notes: frozenset[str]) -> list[Finding]:
+    if "burned-in" not in notes:
+        return []
+    if source.options.get("accept_burned_in"):
+        return [Finding("warning", "has burned-in text, which a network distorts", "D18")]
+    text = "has burned-in text, which a network distorts; --accept-burned-in treats it all the same"
+    return [Finding("refusal", text, "D18")]

@@ -1,0 +1,307 @@
+"""What one DICOM file says that matters here, read once into plain typed values; and which files are refused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom import FileDataset
+from pydicom.uid import UID
+
+from srkit_medical.dicom.geometry import FloatArray, Plane
+from srkit_medical.dicom.reading import Elements, UnfitError, named, read_header
+
+CLASSES = {"1.2.840.10008.5.1.4.1.1.2": "ct", "1.2.840.10008.5.1.4.1.1.4": "mri"}
+ENHANCED = {
+    "1.2.840.10008.5.1.4.1.1.2.1",
+    "1.2.840.10008.5.1.4.1.1.2.2",
+    "1.2.840.10008.5.1.4.1.1.4.1",
+    "1.2.840.10008.5.1.4.1.1.4.4",
+}
+DIRECTORY = "1.2.840.10008.1.3.10"
+LARGEST_SIDE = 16384
+_LEGAL_UID = re.compile(r"[12](\.(0|[1-9]\d*))+")
+
+ORDERS = (
+    "TemporalPositionIdentifier", "AcquisitionNumber", "TriggerTime", "DiffusionBValue", "AcquisitionDateTime",
+    "AcquisitionTime", "InstanceNumber",
+)  # fmt: skip
+"""Elements that may tell apart slices of one position, the most telling first."""
+
+KEYWORDS = (
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "FrameOfReferenceUID",
+    "ImageType", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated",
+    "BitsStored", "HighBit", "PixelRepresentation", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient",
+    "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "SliceThickness", "SpacingBetweenSlices", "SliceLocation", "EchoNumbers", "EchoTime", "ConvolutionKernel",
+    "ScanOptions",
+    "DiffusionGradientOrientation", "BurnedInAnnotation", "AcquisitionMatrix", "LossyImageCompression",
+    "ContentQualification", *ORDERS,
+)  # fmt: skip
+
+_SIDE_PRODUCTS = {
+    "LOCALIZER": "is a localizer",
+    "PROJECTION IMAGE": "is a projection, not slices",
+    "MIP": "is a projection, not slices",
+    "ADC": "is a calculated map, whose values super-resolution must not invent",
+    "EADC": "is a calculated map, whose values super-resolution must not invent",
+    "FA": "is a calculated map, whose values super-resolution must not invent",
+    "P": "holds phase, which must not be interpolated across its wraps",
+    "PHASE": "holds phase, which must not be interpolated across its wraps",
+    "PHASE MAP": "holds phase, which must not be interpolated across its wraps",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How samples are stored: bits per sample in the file, bits in use, and whether they are signed."""
+
+    allocated: int
+    stored: int
+    signed: bool
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Stored type."""
+        return np.dtype(f"{'i' if self.signed else 'u'}{self.allocated // 8}")
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Lowest and highest value of the bits in use."""
+        if self.signed:
+            return -(2 ** (self.stored - 1)), 2 ** (self.stored - 1) - 1
+        return 0, 2**self.stored - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instance:
+    """One slice of a series, without its pixels.
+
+    Parameters
+    ----------
+    domain
+        ``"ct"`` or ``"mri"``.
+    kin
+        What slices of one volume have in common besides position, orientation and spacing.
+    orders
+        Values of `ORDERS`, None where there is none.
+    padding
+        Lowest and highest stored value that means "no data", and which of them is written.
+    notes
+        Keys of findings that concern the file: ``burned-in``, ``interpolated``, ``monochrome1``, ``lossy`` and so on.
+    """
+
+    path: Path
+    domain: str
+    uid: str
+    sop_class: str
+    study: str
+    series: str
+    frame: str
+    patient: str
+    plane: Plane
+    shape: tuple[int, int]
+    layout: Layout
+    slope: float
+    intercept: float
+    padding: tuple[int, int, int] | None
+    syntax: UID
+    kin: tuple[Any, ...]
+    orders: tuple[Any, ...]
+    thickness_mm: float
+    spacing_mm: float
+    location: float | None
+    notes: frozenset[str]
+
+    @property
+    def has_identity(self) -> bool:
+        """Tell whether SOPInstanceUID and SeriesInstanceUID are such that others may refer to them."""
+        return all(_LEGAL_UID.fullmatch(uid) is not None and len(uid) <= 64 for uid in (self.uid, self.series))
+
+    @property
+    def number(self) -> int | None:
+        """InstanceNumber."""
+        return None if self.orders[-1] is None else int(self.orders[-1])
+
+
+def read_instance(path: Path) -> Instance:
+    """Return what the file at `path` says. Raises UnfitError where it cannot be a slice of an item."""
+    header, pixel_bytes = read_header(path, KEYWORDS)
+    elements = Elements(header)
+    try:
+        return _instance(path, header, pixel_bytes)
+    except UnfitError as error:
+        error.series, error.uid = elements.text("SeriesInstanceUID"), elements.text("SOPInstanceUID")
+        raise
+
+
+def _instance(path: Path, header: FileDataset, pixel_bytes: int | None) -> Instance:
+    elements = Elements(header)
+    # Some de-identified files keep their class in the file meta information alone.
+    sop_class = elements.text("SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
+    _check_kind(elements, sop_class)
+    shape, layout = _shape_of(elements), _layout_of(elements)
+    syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2")))
+    _check_size(pixel_bytes, shape, layout, syntax)
+    slope, intercept, notes = _rescale_of(elements)
+    return Instance(
+        path=path,
+        domain=CLASSES[sop_class],
+        uid=elements.text("SOPInstanceUID"),
+        sop_class=sop_class,
+        study=elements.text("StudyInstanceUID"),
+        series=elements.text("SeriesInstanceUID"),
+        frame=elements.text("FrameOfReferenceUID"),
+        patient=elements.text("PatientID"),
+        plane=_plane_of(elements),
+        shape=shape,
+        layout=layout,
+        slope=slope,
+        intercept=intercept,
+        padding=_padding_of(elements, layout),
+        syntax=syntax,
+        kin=(sop_class, shape, layout, *_kin_of(elements, CLASSES[sop_class])),
+        orders=tuple(_order_of(elements, keyword) for keyword in ORDERS),
+        thickness_mm=abs(elements.number("SliceThickness") or 0.0),
+        spacing_mm=abs(elements.number("SpacingBetweenSlices") or 0.0),
+        location=elements.number("SliceLocation"),
+        notes=notes | _notes_of(elements, shape, layout),
+    )
+
+
+def _check_kind(elements: Elements, sop_class: str) -> None:
+    if not sop_class:
+        raise UnfitError("is named or begins like a DICOM file, but has no SOPClassUID (0008,0016)")
+    if sop_class in ENHANCED:
+        raise UnfitError("is an Enhanced multi-frame object, and those are not treated yet; convert it to classic")
+    if sop_class not in CLASSES:
+        raise UnfitError(f"is a {_class_name(sop_class)} object, not a slice of an MR or CT series", failed=False)
+    kinds = {value.strip().upper() for value in elements.texts("ImageType")}
+    if "MOSAIC" in kinds:
+        raise UnfitError("is a Siemens mosaic: tiles of many slices in one picture; convert it to NIfTI with dcm2niix")
+    for kind, reason in _SIDE_PRODUCTS.items():
+        if kind in kinds:
+            raise UnfitError(reason, failed=False)
+    if (elements.whole("NumberOfFrames") or 1) > 1:
+        raise UnfitError("holds several frames under a single-frame class; their positions are not known")
+
+
+def _class_name(sop_class: str) -> str:
+    name = UID(sop_class).name
+    return "DICOM" if name == sop_class else name.removesuffix(" Storage")
+
+
+def _shape_of(elements: Elements) -> tuple[int, int]:
+    rows, columns = elements.whole("Rows") or 0, elements.whole("Columns") or 0
+    if rows < 1 or columns < 1:
+        raise UnfitError("has no Rows (0028,0010) or Columns (0028,0011)")
+    return rows, columns
+
+
+def _layout_of(elements: Elements) -> Layout:
+    colours = elements.text("PhotometricInterpretation")
+    if (elements.whole("SamplesPerPixel") or 1) != 1 or colours not in ("MONOCHROME1", "MONOCHROME2"):
+        raise UnfitError("is a colour image, not a slice of grey values", failed=False)
+    allocated = elements.whole("BitsAllocated") or 0
+    stored = elements.whole("BitsStored") or 0
+    if allocated not in (8, 16, 32) or not 1 <= stored <= allocated:
+        raise UnfitError(f"stores {stored} of {allocated} bits per sample; srkit treats 8, 16 and 32")
+    if (elements.whole("HighBit") or 0) != stored - 1:
+        raise UnfitError(f"has its samples in unusual bits ({named('HighBit')} is not BitsStored - 1)")
+    return Layout(allocated, stored, elements.whole("PixelRepresentation") == 1)
+
+
+def _check_size(pixel_bytes: int | None, shape: tuple[int, int], layout: Layout, syntax: UID) -> None:
+    if pixel_bytes is None:
+        raise UnfitError("has no pixel data")
+    rows, columns = shape
+    if not syntax.is_compressed or syntax.is_deflated:
+        if pixel_bytes < rows * columns * layout.allocated // 8:
+            raise UnfitError(f"is cut short: {pixel_bytes} bytes of pixels for {rows} x {columns} samples")
+    elif pixel_bytes == 0:
+        raise UnfitError("is cut short: its compressed pixels have no end")
+    elif max(shape) > LARGEST_SIDE:
+        raise UnfitError(f"claims {rows} x {columns} samples in {pixel_bytes} bytes")
+
+
+def _plane_of(elements: Elements) -> Plane:
+    spacing = elements.numbers("PixelSpacing")
+    position = elements.numbers("ImagePositionPatient")
+    directions = np.array(elements.numbers("ImageOrientationPatient"))
+    if len(spacing) != 2 or min(spacing) <= 0:
+        raise UnfitError(f"has no usable {named('PixelSpacing')}")
+    if len(position) != 3 or len(directions) != 6:
+        raise UnfitError("does not say where it lies (ImagePositionPatient, ImageOrientationPatient)")
+    across, down = directions[:3], directions[3:]
+    if not _is_orthonormal(across, down):
+        raise UnfitError(f"has rows and columns that are not at right angles ({named('ImageOrientationPatient')})")
+    return Plane(np.array(position), across, down, (spacing[0], spacing[1]))
+
+
+def _is_orthonormal(across: FloatArray, down: FloatArray) -> bool:
+    return bool(max(abs(across @ across - 1), abs(down @ down - 1), abs(across @ down)) <= 2e-3)
+
+
+def _rescale_of(elements: Elements) -> tuple[float, float, frozenset[str]]:
+    if elements.has("ModalityLUTSequence"):
+        raise UnfitError("maps its values by a table (ModalityLUTSequence), which is not treated yet")
+    slope, intercept = elements.number("RescaleSlope"), elements.number("RescaleIntercept")
+    if slope == 0:
+        raise UnfitError(f"has a {named('RescaleSlope')} of 0")
+    alone = (slope is None) != (intercept is None)
+    return slope or 1.0, intercept or 0.0, frozenset({"half-rescale"} if alone else ())
+
+
+def _padding_of(elements: Elements, layout: Layout) -> tuple[int, int, int] | None:
+    value = elements.whole("PixelPaddingValue")
+    if value is None:
+        return None
+    limit = elements.whole("PixelPaddingRangeLimit")
+    ends = [_as_stored(v, layout) for v in (value, value if limit is None else limit)]
+    low, high = layout.limits
+    if not all(low <= end <= high for end in ends):
+        return None  # no sample can hold it
+    return min(ends), max(ends), ends[0]
+
+
+def _as_stored(value: int, layout: Layout) -> int:
+    """Return a padding value that was written with the wrong sign (63536 for -2000) as what samples hold."""
+    if layout.signed and value >= 2 ** (layout.allocated - 1):
+        return value - (1 << layout.allocated)
+    return value
+
+
+def _kin_of(elements: Elements, domain: str) -> tuple[Any, ...]:
+    image_type = elements.texts("ImageType")
+    kernel_or_echo = ("ConvolutionKernel", "ScanOptions") if domain == "ct" else ("EchoNumbers", "EchoTime")
+    return (
+        elements.text("PhotometricInterpretation"),
+        elements.text("FrameOfReferenceUID"),
+        image_type[:3] if domain == "ct" else image_type,  # GE adds a fourth value to single slices of a CT volume
+        *(elements.texts(keyword) for keyword in kernel_or_echo),
+    )
+
+
+def _order_of(elements: Elements, keyword: str) -> float | str | None:
+    if keyword.endswith("Time") and keyword != "TriggerTime":
+        return elements.text(keyword) or None
+    try:
+        return elements.number(keyword)
+    except UnfitError:
+        return None
+
+
+def _notes_of(elements: Elements, shape: tuple[int, int], layout: Layout) -> frozenset[str]:
+    matrix = [n for n in elements.numbers("AcquisitionMatrix") if n > 0]
+    notes = {
+        "burned-in": elements.text("BurnedInAnnotation").upper() == "YES",
+        "interpolated": bool(matrix) and max(matrix) < max(shape),
+        "monochrome1": elements.text("PhotometricInterpretation") == "MONOCHROME1",
+        "lossy": elements.text("LossyImageCompression") == "01",
+        "own": elements.text("ContentQualification") == "RESEARCH",
+        "useless padding": elements.has("PixelPaddingValue") and _padding_of(elements, layout) is None,
+    }
+    return frozenset(key for key, holds in notes.items() if holds)

@@ -1,0 +1,73 @@
+"""Stored samples of one instance, decoded, and which of them are no data."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom.pixels import get_decoder, pixel_array
+from pydicom.uid import UID
+
+from srkit.errors import InputError, MissingRequirementError
+from srkit.image import Array, BoolArray
+from srkit_medical.dicom.instance import Instance
+from srkit_medical.dicom.reading import READ_ERRORS, quiet
+
+AIR_HU = -1024
+_PACKAGES = {
+    "1.2.840.10008.1.2.4.57": "python-gdcm",
+    "1.2.840.10008.1.2.4.70": "python-gdcm",
+    "1.2.840.10008.1.2.5": "pylibjpeg-rle",
+    "1.2.840.10008.1.2.4.80": "pyjpegls",
+    "1.2.840.10008.1.2.4.81": "pyjpegls",
+    "1.2.840.10008.1.2.4.50": "pillow",
+    "1.2.840.10008.1.2.4.51": "python-gdcm",
+}
+
+
+def require_decoder(syntax: UID) -> None:
+    """Raise MissingRequirementError, naming syntax and package, where compressed pixels have no decoder."""
+    if not syntax.is_compressed or syntax.is_deflated:
+        return
+    try:
+        available = get_decoder(syntax).is_available
+    except NotImplementedError:
+        available = False
+    if not available:
+        package = _PACKAGES.get(str(syntax), "pylibjpeg-openjpeg")
+        raise MissingRequirementError(
+            f"no decoder for the transfer syntax {syntax.name}; install one with `pip install {package}`"
+        )
+
+
+def read_stored(instance: Instance) -> Array:
+    """Return the ``(rows, columns)`` stored samples in the stored type. Raises InputError where they are broken."""
+    with quiet():
+        try:
+            samples = pixel_array(instance.path, raw=True)
+        except READ_ERRORS:
+            raise InputError(f"{instance.path}: its pixels cannot be decoded; copy it again from its origin") from None
+    if samples.shape != instance.shape or samples.dtype.kind not in "iu":
+        raise InputError(f"{instance.path}: its pixels decode to {samples.shape}, its header says {instance.shape}")
+    stored: Array = samples.astype(instance.layout.dtype)
+    if stored.dtype != samples.dtype and not np.array_equal(stored, samples):
+        raise InputError(f"{instance.path}: its pixels do not fit {instance.layout.dtype}, as its header says")
+    return stored
+
+
+def valid_samples(instance: Instance, stored: Array) -> BoolArray | None:
+    """Return where samples are real data, None where all are.
+
+    No data is what PixelPaddingValue says, and what fills a CT picture from its border below -1024 HU: scanners
+    write -2000 or -3024 around their circle without saying so.
+    """
+    padding = np.zeros(stored.shape, dtype=np.bool_)
+    if instance.padding is not None:
+        low, high, _ = instance.padding
+        padding |= (stored >= low) & (stored <= high)
+    if instance.domain == "ct":
+        padding |= np.isin(stored, _fillers(instance, stored))
+    return ~padding if padding.any() else None
+
+
+def _fillers(instance: Instance, stored: Array) -> Array:
+    border = np.concatenate([stored[0], stored[-1], stored[:, 0], stored[:, -1]])
+    return np.unique(border[border * instance.slope + instance.intercept < AIR_HU])

@@ -1,0 +1,104 @@
+"""A DICOM series as a source: slices decoded one by one, when they are read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from hashlib import blake2b
+
+import numpy as np
+
+from srkit.domain import Item, Options
+from srkit.errors import InputError
+from srkit.grid import Grid, Role, Slab, Window
+from srkit.image import Array, Block, BoolArray, Channel, Encoding
+from srkit_medical.dicom.grouping import Series, arrange
+from srkit_medical.dicom.instance import Instance, read_instance
+from srkit_medical.dicom.pixels import read_stored, require_decoder, valid_samples
+from srkit_medical.dicom.reading import UnfitError
+
+SLICE, ROW, COLUMN = 0, 1, 2
+_KEPT_SLICES = 16
+
+
+class DicomSource:
+    """Slices of a series as a volume in axis order (slice, row, column), world LPS in mm.
+
+    `Grid.reference` is a hash of the frame of reference: equal where positions can be compared, and no identifier.
+    """
+
+    def __init__(self, series: Series, options: Options) -> None:
+        first = series.first
+        self.series = series
+        self.options = dict(options)
+        self.domain = first.domain
+        self.grid = Grid((len(series.frames[0]), *first.shape), series.stack.affine(), _reference(first.frame))
+        self.channels = (Channel("HU" if first.domain == "ct" else "signal"),)
+        self.encoding = encoding_of(first)
+        self.frames = len(series.frames)
+        self.roles: Mapping[Role, int] = {"slice": SLICE, "row": ROW, "column": COLUMN}
+        unscalable = series.stack.unscalable
+        self.fixed_axes: Mapping[int, str] = {SLICE: unscalable} if unscalable else {}
+        self.slab = Slab(SLICE, 1)
+        self.extent = Window.whole(self.grid.shape)
+        self._slices: OrderedDict[tuple[int, int], tuple[Array, BoolArray | None]] = OrderedDict()
+
+    def read(self, window: Window, frame: int = 0) -> Block:
+        """Return rescaled values; under padding lies what the file holds."""
+        indices = range(window.start[SLICE], window.stop[SLICE])
+        plane = (slice(window.start[ROW], window.stop[ROW]), slice(window.start[COLUMN], window.stop[COLUMN]))
+        slices = [self._slice(frame, index) for index in indices]
+        if not slices:
+            return Block(self.encoding.decode(np.empty((1, *window.shape), self.encoding.dtype)))
+        values = self.encoding.decode(np.stack([stored[plane] for stored, _ in slices]))
+        if all(valid is None for _, valid in slices):
+            return Block(values[None])
+        masks = [np.ones(stored.shape, np.bool_) if valid is None else valid for stored, valid in slices]
+        return Block(values[None], np.stack([mask[plane] for mask in masks])[None])
+
+    def close(self) -> None:
+        """Forget the slices read last."""
+        self._slices.clear()
+
+    def _slice(self, frame: int, index: int) -> tuple[Array, BoolArray | None]:
+        key = (frame, index)
+        if key not in self._slices:
+            instance = self.series.frames[frame][index]
+            stored = read_stored(instance)
+            self._slices[key] = stored, valid_samples(instance, stored)
+            if len(self._slices) > _KEPT_SLICES:
+                self._slices.popitem(last=False)
+        self._slices.move_to_end(key)
+        return self._slices[key]
+
+
+def open_series(item: Item, options: Options) -> DicomSource:
+    """Open the series whose instances are `item.paths`.
+
+    Raises InputError where the files are no such series (any more), MissingRequirementError without a decoder.
+    """
+    instances = []
+    for path in item.paths:
+        try:
+            instances.append(read_instance(path))
+        except UnfitError as error:
+            raise InputError(f"{path}: {error.reason}") from None
+    for syntax in {instance.syntax for instance in instances}:
+        require_decoder(syntax)
+    try:
+        return DicomSource(arrange(instances), options)
+    except UnfitError as error:
+        raise InputError(f"{item.path}: {error.reason}") from None
+
+
+def encoding_of(instance: Instance) -> Encoding:
+    """Return how the series of `instance` stores samples."""
+    layout = instance.layout
+    nodata = () if instance.padding is None else (float(instance.padding[2]),)
+    bits = layout.stored if layout.stored < layout.allocated else None
+    return Encoding(layout.dtype, instance.slope, instance.intercept, bits, nodata)
+
+
+def _reference(frame: str) -> str:
+    digest = blake2b(frame.encode("utf-8", "replace"), key=b"srkit", digest_size=6).hexdigest()
+    return f"LPS {digest}" if frame else "LPS"

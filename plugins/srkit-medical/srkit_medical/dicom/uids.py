@@ -1,0 +1,59 @@
+"""Unique identifiers that follow from what they name: same input, model and options give the same UID.
+
+They lie under 2.25 (UUID-derived), so no registration is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from srkit.image import OutputPlan
+from srkit_medical.dicom.grouping import Series
+from srkit_medical.dicom.instance import Instance
+
+
+def uid_of(*parts: str | bytes) -> str:
+    """Return ``2.25.`` and the first 128 bits of the SHA-256 of `parts` as a number; at most 44 characters."""
+    digest = sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return f"2.25.{int.from_bytes(digest.digest()[:16], 'big')}"
+
+
+IMPLEMENTATION = uid_of("srkit", "implementation class")
+CREATOR = uid_of("srkit", "instance creator")
+
+
+def series_uid(series: Series, plan: OutputPlan) -> str:
+    """Return the SeriesInstanceUID of an output: of its sources, the model and everything asked for."""
+    made = plan.provenance
+    asked = {
+        "model": made.model,
+        "sha256": made.model_sha256,
+        "version": made.version,
+        "scale": plan.scale,
+        "shape": plan.grid.shape,
+        "normalizer": made.normalizer,
+        "options": plan.options,
+    }
+    text = json.dumps(asked, sort_keys=True, default=str)
+    return uid_of("series", text, *_identities(series.instances))
+
+
+def instance_uid(series: str, index: int, pixels: bytes) -> str:
+    """Return the SOPInstanceUID of slice `index` of an output series: other pixels, other UID."""
+    return uid_of("instance", series, str(index), sha256(pixels).digest())
+
+
+def _identities(instances: Iterable[Instance]) -> list[str | bytes]:
+    return [instance.uid or _content(instance.path) for instance in instances]
+
+
+def _content(path: Path) -> bytes:
+    """Stand in for a missing SOPInstanceUID."""
+    return sha256(path.read_bytes()).digest()
