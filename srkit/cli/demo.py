@@ -1,0 +1,7 @@
+"""`srkit demo`."""
+
+import typer
+
+
+def demo(context: typer.Context) -> None:
+    """demo."""

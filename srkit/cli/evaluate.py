@@ -1,0 +1,7 @@
+"""`srkit evaluate`."""
+
+import typer
+
+
+def evaluate(context: typer.Context) -> None:
+    """evaluate."""

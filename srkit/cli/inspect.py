@@ -1,0 +1,71 @@
+"""`srkit inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from srkit.cli.parameters import AsJson, DomainName, InputPath
+from srkit.cli.printing import print_json, print_table, relative
+from srkit.cli.session import session_of
+from srkit.errors import InputError
+
+if TYPE_CHECKING:
+    from srkit.upscaling.report import ItemInspection
+
+
+def inspect(context: typer.Context, path: InputPath, domain: DomainName = None, json: AsJson = False) -> None:
+    """Say what is understood of the items at INPUT, and what would keep them from being upscaled; changes nothing."""
+    from srkit.api import inspect as job
+
+    session = session_of(context)
+    items = job(path, domain=domain, options=session.options(domain), plugins=session.plugins)
+    if json:
+        print_json(items)
+    elif len(items) == 1:
+        _print_one(items[0])
+    else:
+        _print_many(items, path)
+    if any(item.error for item in items):
+        raise typer.Exit(InputError.exit_code)
+
+
+def _print_one(item: ItemInspection) -> None:
+    rows: list[list[object]] = [["item", item.path], ["domain", item.domain or "none"]]
+    if not item.error:
+        rows += _facts(item)
+    rows += [[finding.level, finding.text] for finding in item.findings]
+    rows += [["error", item.error]] if item.error else []
+    print_table(["what", "understood"], rows)
+
+
+def _facts(item: ItemInspection) -> list[list[object]]:
+    spacing = " x ".join(f"{step:.6g}" for step in item.spacing)
+    axes = [
+        f"{size} {role or 'samples'}{'s' if role else ''}" for size, role in zip(item.shape, item.roles, strict=True)
+    ]
+    return [
+        ["files", item.files],
+        ["size", ", ".join(axes)],
+        ["spacing", spacing],
+        ["world", _short(item.reference) if item.reference else "pixels"],
+        ["channels", ", ".join(item.channels)],
+        ["stored as", item.dtype],
+        ["frames", item.frames],
+    ]
+
+
+def _short(reference: str, limit: int = 80) -> str:
+    text = " ".join(reference.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _print_many(items: list[ItemInspection], root: Path) -> None:
+    rows = []
+    for item in items:
+        notes = [item.error] if item.error else [f"{f.level}: {f.text}" for f in item.findings if f.level != "info"]
+        size = "x".join(map(str, item.shape))
+        rows.append([relative(item.path, root), item.domain, size, item.dtype, "; ".join(notes)])
+    print_table(["item", "domain", "size", "stored as", "notes"], rows)

@@ -1,0 +1,112 @@
+"""`srkit models`: the models at hand, and what one says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from srkit.cli.printing import print_json, print_table
+from srkit.cli.session import session_of
+from srkit.errors import ModelError, nearest_known
+
+if TYPE_CHECKING:
+    from srkit.models.info import ModelInfo
+    from srkit.models.shelf import ShelfEntry
+
+app = typer.Typer(help="Show the models at hand.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+@app.callback()
+def models() -> None:
+    """Show the models at hand."""
+
+
+@app.command("list")
+def list_(context: typer.Context, json: AsJson = False) -> None:
+    """List the models in your folders (SRKIT_MODELS, ~/.local/share/srkit/models) and those of plugins."""
+    from srkit.models.shelf import list_models, shelf_folders
+
+    entries = list_models(session_of(context).plugins)
+    if json:
+        print_json({"models": [_facts(entry) for entry in entries], "folders": shelf_folders()})
+        return
+    if not entries:
+        folders = " or ".join(str(folder) for folder in shelf_folders())
+        print(f"no models at hand; `srkit train` makes one, and files put into {folders} are found")
+        return
+    print_table(
+        ["model", "domain", "scale", "channels", "network", "kind", "origin", "file"],
+        [_row(entry) for entry in entries],
+    )
+
+
+def _row(entry: ShelfEntry) -> list[object]:
+    if entry.info is None:
+        return [entry.name, "", "", "", "", f"unusable: {entry.problem}", entry.origin, entry.path]
+    info = entry.info
+    kind = "perceptual" if info.perceptual else "fidelity"
+    return [info.name, info.domain, info.scale, info.channels, info.network, kind, entry.origin, entry.path]
+
+
+def _facts(entry: ShelfEntry) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": entry.name, "path": entry.path, "origin": entry.origin}
+    if entry.info is None:
+        return {**facts, "problem": entry.problem}
+    info = entry.info
+    return {
+        **facts,
+        "domain": info.domain,
+        "scale": str(info.scale),
+        "channels": info.channels,
+        "network": info.network,
+        "perceptual": info.perceptual,
+    }
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A model's name, or the path of its file.")],
+    json: AsJson = False,
+) -> None:
+    """Show what a model says about itself: network, scale, normaliser, degradation, card."""
+    from srkit.models.shelf import list_models
+
+    path, info = _found(model, list_models(session_of(context).plugins))
+    if json:
+        print_json({"path": path, **_description(info)})
+        return
+    rows = [[name, _text(value)] for name, value in _description(info).items() if name not in ("card", "training")]
+    print_table(["what", "value"], [["file", path], *rows])
+    print(info.card)
+
+
+def _found(model: str, entries: Sequence[ShelfEntry]) -> tuple[Path, ModelInfo]:
+    from srkit.models.file import read_info
+
+    if Path(model).is_file():
+        return Path(model), read_info(Path(model))
+    for entry in entries:
+        if entry.name == model:
+            return entry.path, entry.info or read_info(entry.path)  # reading again raises what is wrong with it
+    known = sorted({entry.name for entry in entries})
+    hint = nearest_known(model, known)
+    raise ModelError(f"no model named {model!r} and no file of that path{hint}; see `srkit models list`")
+
+
+def _description(info: ModelInfo) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {**asdict(info), "scale": str(info.scale)}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {entry}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(entry) for entry in value)
+    return str(value)

@@ -1,0 +1,71 @@
+"""Progress as the library reports it, drawn: a bar on a terminal, a line now and then anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from srkit.cli.printing import console, say
+
+Progress = Callable[[int, int, str], None]
+LINE_EVERY_S = 15.0
+
+
+@contextmanager
+def progress_on_stderr(label: str) -> Iterator[Progress]:
+    """Give a progress callable ``(done, total, note)`` that draws while the context lasts."""
+    target = console(stderr=True)
+    if not target.is_terminal:
+        yield _Lines(label)
+        return
+    with _bar(target) as bar:
+        task = bar.add_task(label, total=None, note="")
+
+        def draw(done: int, total: int, note: str = "") -> None:
+            if total != bar.tasks[0].total:
+                bar.reset(task, total=total)
+            bar.update(task, completed=done, note=note)
+
+        yield draw
+
+
+def _bar(target: Any) -> Any:
+    from rich import progress
+
+    class Rate(progress.ProgressColumn):
+        """Steps per second."""
+
+        def render(self, task: progress.Task) -> Any:
+            from rich.text import Text
+
+            return Text("" if not task.speed else f"{task.speed:.3g}/s", style="progress.data.speed")
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(bar_width=24),
+        progress.MofNCompleteColumn(),
+        Rate(),
+        progress.TimeRemainingColumn(elapsed_when_finished=True),
+        progress.TextColumn("{task.fields[note]}", markup=False),
+        console=target,
+    )
+
+
+class _Lines:
+    """Plain lines: the first call, then one every `LINE_EVERY_S` seconds, and the last."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._last = float("-inf")
+        self._begin = time.monotonic()
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        now = time.monotonic()
+        if now - self._last < LINE_EVERY_S and done != total:
+            return
+        self._last = now
+        elapsed = now - self._begin
+        rate = f", {done / elapsed:.3g}/s, {(total - done) * elapsed / done:.0f} s left" if done and elapsed > 1 else ""
+        say(f"{self._label}: {done}/{total}{rate}{', ' if note else ''}{note}")

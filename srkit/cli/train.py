@@ -1,0 +1,7 @@
+"""`srkit train`."""
+
+import typer
+
+
+def train(context: typer.Context) -> None:
+    """train."""

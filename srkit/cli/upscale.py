@@ -1,0 +1,106 @@
+"""`srkit upscale`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from srkit.cli.parameters import AsJson, DomainName, InputPath, ScaleText
+from srkit.cli.printing import print_json, print_table, relative, say, warn
+from srkit.cli.progress import progress_on_stderr
+from srkit.cli.session import session_of
+
+if TYPE_CHECKING:
+    from srkit.upscaling.report import ItemResult, UpscaleReport
+
+
+def upscale(
+    context: typer.Context,
+    path: InputPath,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="OUTPUT", help="The output file, or the folder of a folder's outputs."),
+    ],
+    scale: ScaleText = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="A model's name or file, or the interpolation nearest, bicubic, bspline or lanczos.",
+        ),
+    ] = None,
+    domain: DomainName = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="PATTERN", help="Names in an output folder, for instance '{stem}_x{scale}'."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Enlarge images, volumes and scenes; a folder in gives a folder out.
+
+    Every output is read back and verified before it appears under its name. Detail from a network is not measured
+    anatomy or ground truth.
+    """
+    from srkit.api import upscale as job
+
+    session = session_of(context)
+    with progress_on_stderr("upscaling") as progress:
+        report = job(
+            path,
+            out,
+            scale=scale,
+            model=model,
+            domain=domain,
+            name=name,
+            overwrite=overwrite,
+            resume=resume,
+            options=session.options(domain),
+            plugins=session.plugins,
+            progress=progress,
+        )
+    _print(report, path, json)
+    raise typer.Exit(report.exit_code)
+
+
+def _print(report: UpscaleReport, root: Path, json: bool) -> None:
+    if json:
+        print_json({"results": report.results, "passed_over": report.passed_over, "exit_code": report.exit_code})
+        return
+    if len(report.results) == 1:
+        _print_one(report.results[0])
+    elif report.results:
+        _print_many(report, root)
+    if report.passed_over:
+        say(f"{report.passed_over} file(s) of no installed domain were passed over")
+
+
+def _print_one(result: ItemResult) -> None:
+    _print_warnings(result, "")
+    if result.status == "done":
+        print(f"{result.output}  ({result.domain}, x{result.scale}, {result.model}, {result.seconds:.1f} s)")
+        return
+    place = "" if str(result.path) in result.reason else f"{result.path}: "
+    say(f"{'error: ' if result.status == 'failed' else 'skipped: '}{place}{result.reason}")
+
+
+def _print_many(report: UpscaleReport, root: Path) -> None:
+    for result in report.results:
+        _print_warnings(result, f"{relative(result.path, root)}: ")
+    rows = [
+        [relative(r.path, root), r.domain, r.status, r.reason or str(r.output or ""), f"{r.seconds:.1f}"]
+        for r in report.results
+    ]
+    print_table(["item", "domain", "status", "output or reason", "s"], rows)
+    counts = {status: sum(r.status == status for r in report.results) for status in ("done", "failed", "skipped")}
+    print(", ".join(f"{number} {status}" for status, number in counts.items()))
+
+
+def _print_warnings(result: ItemResult, place: str) -> None:
+    for finding in result.findings:
+        if finding.level == "warning":
+            warn(place + finding.text)
