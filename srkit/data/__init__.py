@@ -1,0 +1,1 @@
+"""From files to batches: items, splits, windows, LR made from HR, normalised pairs."""

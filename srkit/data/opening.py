@@ -1,0 +1,149 @@
+"""Opens items for pairing: source, normaliser, degradation and sampler of each, kept open while there is room."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from srkit import degrade
+from srkit import plugins as verbs
+from srkit.data.augmentation import swappable_axes
+from srkit.data.cache import ArrayCache
+from srkit.data.reading import CachedSource
+from srkit.data.view import View, image_channels
+from srkit.domain import Degradation, Options, Part, PatchSampler
+from srkit.grid import Role, Scale, Window
+from srkit.image import Normalizer, Source
+from srkit.plugins import Plugins
+
+OPEN_ITEMS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """How LR and HR are made of an item.
+
+    Parameters
+    ----------
+    domain, options
+        The items' domain and its options.
+    scale, roles
+        Factor per role; roles of the network's axes in its order.
+    patch
+        HR size per network axis, multiples of the scale.
+    normalizer
+        Spec, completed by the training split.
+    degradation
+        Spec, None for the domain's own.
+    """
+
+    domain: str
+    scale: Scale
+    roles: tuple[Role, ...]
+    patch: tuple[int, ...]
+    normalizer: Mapping[str, Any]
+    degradation: Sequence[Mapping[str, Any]] | None = None
+    options: Options = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OpenItem:
+    """An item that is ready to be paired. Reading and drawing happen under `lock`: one thread reads a source."""
+
+    part: Part
+    roles: tuple[Role, ...]
+    source: Source
+    view: View
+    region: Window
+    normalizer: Normalizer
+    degradation: Degradation
+    margin: tuple[int | None, ...]
+    sampler: PatchSampler
+    swap: tuple[int, int] | None
+    lock: threading.Lock
+
+
+def open_part(plugins: Plugins, part: Part, pairing: Pairing, cache: ArrayCache) -> OpenItem:
+    """Open an item with all that pairing needs. Raises InputError where it is broken or of no use."""
+    source = verbs.open_source(plugins, part.item, pairing.options)
+    try:
+        view = View.of(source, pairing.roles, pairing.scale)
+        degradation = verbs.degradation(plugins, pairing.domain, pairing.degradation, source, pairing.scale)
+        normalizer = verbs.normalizer(plugins, pairing.domain, pairing.normalizer, image_channels(source))
+        cached = cast(Source, CachedSource(source, cache, (part.item.path, part.item.key)))
+        region = part.window or Window.whole(source.grid.shape)
+        size = view.size(pairing.patch, source.grid.ndim)
+        fitting = tuple(min(a, b) for a, b in zip(size, region.shape, strict=True))
+        return OpenItem(
+            part=part,
+            roles=pairing.roles,
+            source=cached,
+            view=view,
+            region=region,
+            normalizer=normalizer,
+            degradation=degradation,
+            margin=degrade.margin(degradation, view.scale, roles=pairing.roles, grid_axes=view.axes),
+            sampler=verbs.patches(plugins, pairing.domain, cached, fitting),
+            swap=swappable_axes(view, source.grid, pairing.roles, pairing.patch),
+            lock=threading.Lock(),
+        )
+    except BaseException:
+        source.close()
+        raise
+
+
+class OpenItems:
+    """The items of a split, opened when they are needed; the least recently used ones are closed again."""
+
+    def __init__(
+        self,
+        plugins: Plugins,
+        parts: Sequence[Part],
+        pairing: Pairing,
+        *,
+        cache: ArrayCache,
+        limit: int = OPEN_ITEMS,
+    ) -> None:
+        self._plugins = plugins
+        self._parts = tuple(parts)
+        self._pairing = pairing
+        self._cache = cache
+        self._limit = limit
+        self._open: OrderedDict[int, OpenItem] = OrderedDict()
+        self._borrowed: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @contextmanager
+    def borrowed(self, index: int) -> Iterator[OpenItem]:
+        """Lend item `index`; it is not closed meanwhile. Raises InputError as `open_part` does."""
+        with self._lock:
+            if index not in self._open:
+                self._open[index] = open_part(self._plugins, self._parts[index], self._pairing, self._cache)
+            item = self._open[index]
+            self._open.move_to_end(index)
+            self._borrowed[index] = self._borrowed.get(index, 0) + 1
+            self._close_old()
+        try:
+            yield item
+        finally:
+            with self._lock:
+                self._borrowed[index] -= 1
+
+    def close(self) -> None:
+        """Close all items."""
+        with self._lock:
+            for item in self._open.values():
+                item.source.close()
+            self._open.clear()
+
+    def _close_old(self) -> None:
+        idle = [index for index in self._open if not self._borrowed.get(index)]
+        for index in idle[: max(0, len(self._open) - self._limit)]:
+            self._open.pop(index).source.close()

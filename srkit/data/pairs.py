@@ -1,0 +1,151 @@
+"""Makes one LR/HR pair of a window: read with the degradation's margin, degrade in stored units, crop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from srkit import degrade
+from srkit.data.cache import ArrayCache
+from srkit.data.filling import fill_invalid
+from srkit.data.opening import OpenItem
+from srkit.data.reading import pad_to, read_mirrored
+from srkit.domain import Degradation
+from srkit.grid import Window
+from srkit.image import Array, BoolArray
+
+NOISE_VARIANTS = 4
+"""Slices that are degraded whole are kept with this many draws of the noise, so that it is not learnt by heart."""
+NOISE_STEPS = ("rician", "gaussian_noise", "poisson_gaussian")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pair:
+    """LR and HR of one patch, ``(C, *network axes)``, in stored units or in network range.
+
+    `valid` is ``(1 or C, *HR axes)``, None where all samples are.
+    """
+
+    lr: Array
+    hr: Array
+    valid: BoolArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a patch lies: its HR window in grid order, its frame, and the seed of its noise."""
+
+    window: Window
+    frame: int
+    noise_seed: int = 0
+
+
+def draw_place(item: OpenItem, rng: np.random.Generator) -> Place:
+    """Return a place worth training on; the same state of `rng` gives the same one."""
+    with item.lock:
+        window, frame = item.sampler.draw(rng, item.region)
+    return Place(window, frame, int(rng.integers(2**62)))
+
+
+def make_pair(item: OpenItem, place: Place, patch: tuple[int, ...], cache: ArrayCache) -> Pair:
+    """Return LR and HR in stored units, HR of size `patch` per network axis.
+
+    A window smaller than the patch (a thin volume) grows to it; what lies beyond the item is its mirror, and invalid.
+    """
+    window = _aligned(item, place.window, patch)
+    region = _region(item, window)
+    if any(m is None for m in item.margin):
+        variant = place.noise_seed % NOISE_VARIANTS if _is_noisy(item.degradation) else 0
+        identity = (item.part.item.path, item.part.item.key)
+        key = (identity, place.frame, region, variant)
+        arrays = cache.get(key, lambda: _degraded(item, region, place.frame, variant))
+    else:
+        arrays = _degraded(item, region, place.frame, place.noise_seed)
+    return _cropped(item, arrays, window.relative_to(region))
+
+
+def normalised(item: OpenItem, pair: Pair) -> Pair:
+    """Return the pair in network range: one normaliser for LR and HR."""
+    return Pair(item.normalizer.normalise(pair.lr), item.normalizer.normalise(pair.hr), pair.valid)
+
+
+def _aligned(item: OpenItem, window: Window, patch: tuple[int, ...]) -> Window:
+    """Return the window with the full patch size, starting on the LR grid where whole axes are degraded."""
+    start, stop = list(window.start), list(window.stop)
+    for axis, size, factor, margin in zip(item.view.axes, patch, item.view.scale, item.margin, strict=True):
+        if margin is None:
+            last = max(0, item.source.grid.shape[axis] // factor * factor - size)
+            start[axis] = min(start[axis] // factor * factor, last)
+        stop[axis] = start[axis] + size
+    return Window(tuple(start), tuple(stop))
+
+
+def _region(item: OpenItem, window: Window) -> Window:
+    """Return the HR window that must be degraded for `window`: with the margin, or the whole of an axis."""
+    start, stop = list(window.start), list(window.stop)
+    for axis, factor, margin in zip(item.view.axes, item.view.scale, item.margin, strict=True):
+        if margin is None:
+            start[axis], stop[axis] = 0, max(1, item.source.grid.shape[axis] // factor) * factor
+        else:
+            grown = -(-margin // factor) * factor
+            start[axis], stop[axis] = start[axis] - grown, stop[axis] + grown
+    return Window(tuple(start), tuple(stop))
+
+
+def _is_noisy(degradation: Degradation) -> bool:
+    return any(step.function is not None or step.name in NOISE_STEPS for step in degradation.steps)
+
+
+def _degraded(item: OpenItem, region: Window, frame: int, noise_seed: int) -> tuple[Array, ...]:
+    """Return HR, LR and, where some samples are invalid, validity of a region in network axis order."""
+    with item.lock:
+        block = item.view.pick(read_mirrored(item.source, region, frame))
+    hr = item.view.to_network(block.values)
+    if block.valid is None:
+        return (hr, degraded(hr, item, noise_seed))
+    valid = item.view.to_network(block.valid)
+    hr = fill_invalid(hr, valid)
+    return (hr, degraded(hr, item, noise_seed), np.array(valid))
+
+
+def degraded(hr: Array, item: OpenItem, noise_seed: int | None) -> Array:
+    """Return LR of ``(C, *network axes)`` HR in stored units; the same seed gives the same noise, None gives none."""
+    generator = None if noise_seed is None else torch.Generator().manual_seed(noise_seed)
+    with torch.inference_mode():
+        lr = degrade.apply(
+            torch.from_numpy(np.array(hr)).unsqueeze(0),
+            item.degradation,
+            item.view.scale,
+            generator,
+            roles=item.roles,
+            grid_axes=item.view.axes,
+        )
+    result: Array = lr[0].numpy()
+    return result
+
+
+def _cropped(item: OpenItem, arrays: tuple[Array, ...], window: Window) -> Pair:
+    """Return the pair of `window`, counted from the start of a degraded region."""
+    scale = item.view.scale
+    hr_window = Window(*(tuple(ends[axis] for axis in item.view.axes) for ends in (window.start, window.stop)))
+    lr_window = Window(
+        tuple(a // s for a, s in zip(hr_window.start, scale, strict=True)),
+        tuple(b // s for b, s in zip(hr_window.stop, scale, strict=True)),
+    )
+    hr, lr = pad_to(arrays[0], hr_window), pad_to(arrays[1], lr_window)
+    valid = _validity(arrays, hr_window)
+    return Pair(lr, hr, valid)
+
+
+def _validity(arrays: tuple[Array, ...], window: Window) -> BoolArray | None:
+    """Return which samples of `window` are real: neither invalid nor beyond the degraded region."""
+    shape = arrays[0].shape[1:]
+    if len(arrays) == 2 and Window.whole(shape).contains(window):
+        return None
+    known = arrays[2] if len(arrays) > 2 else np.ones((1, *shape), bool)
+    beyond = [(max(0, -a), max(0, b - n)) for a, b, n in zip(window.start, window.stop, shape, strict=True)]
+    padded = np.pad(known, [(0, 0), *beyond], constant_values=False)
+    part: BoolArray = padded[(slice(None), *window.shifted([before for before, _ in beyond]).slices)]
+    return None if part.all() else part
