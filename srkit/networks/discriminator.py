@@ -56,6 +56,6 @@ class VGGDiscriminator(nn.Module):
         features = self.convolutions(images)
         if features.shape[2:] != self.pooled:  # the paper's size needs no pooling, whose gradient is slow on a GPU
             pool = F.adaptive_avg_pool2d if self.ndim == 2 else F.adaptive_avg_pool3d
-            features = pool(features, self.pooled)
+            features = pool(features, self.pooled[0])
         logits: Tensor = self.judge(features.flatten(1))
         return logits
