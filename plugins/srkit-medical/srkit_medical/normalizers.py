@@ -1,6 +1,7 @@
 """From values to network range and back: by percentiles of the body (MRI), by a fixed window (CT).
 
-One mapping serves the whole item, with all its frames: per slice or per tile a bright voxel would darken its neighbours.
+One mapping serves the whole item, with all its frames: per slice or per tile a bright voxel would darken its
+neighbours.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class LinearNormalizer:
     """Maps ``low .. high`` to ``-1 .. 1``; values outside go beyond, so that the inverse is exact.
 
@@ -48,7 +49,7 @@ class LinearNormalizer:
         return _from_unit(sr, self.low, self.high).astype(interpolated.dtype)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class WindowNormalizer:
     """Maps a fixed window of Hounsfield units to ``-1 .. 1``; what lies beyond passes by the network.
 
@@ -150,5 +151,5 @@ def _foreground(values: Array) -> Array:
     some = values[values != 0]
     if not some.size:
         return values
-    body = some[some > some.mean(dtype=np.float64)]
+    body: Array = some[some > some.mean(dtype=np.float64)]
     return body if body.size else some

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,13 +11,16 @@ from srkit.domain import Item, Options, Skipped
 from srkit.errors import InputError
 from srkit_medical.domains import NAMES
 from srkit_medical.nifti.compression import is_gzip, peek
-from srkit_medical.nifti.header import Kind, read_header, sniff
+from srkit_medical.nifti.header import read_header, sniff
 from srkit_medical.nifti.names import stem_of, suffix_of
 from srkit_medical.nifti.sidecars import read_description
 from srkit_medical.walk import files_below
 
 CLAIMING = (".nii", ".nii.gz", ".mgz", ".mgh")
 """Suffixes that no other format has; `.hdr` and `.img` have many owners."""
+
+SIZES = tuple(struct.pack(f"{order}i", size) for size in (348, 540) for order in "<>")
+"""How a NIfTI header starts, whole or not."""
 
 MODALITIES = {"MR": "mri", "CT": "ct"}
 SUBJECT = re.compile(r"sub-[a-zA-Z0-9]+")
@@ -33,13 +37,14 @@ def discover_files(root: Path, options: Mapping[str, Options]) -> Iterator[Item 
 
 
 def _found_in(path: Path, base: Path, *, named: bool) -> Iterator[Item | Skipped]:
-    kind = _kind(path)
+    head = peek(path, 540)
+    kind = sniff(head)[0]
     suffix = suffix_of(path).lower()
     if suffix == ".img" and kind is None:
         header = next((p for p in (path.with_suffix(".hdr"), path.with_suffix(".HDR")) if p.is_file()), None)
         if named and header is not None:  # in a folder the header is met by itself
             yield from _found_in(header, base, named=False)
-    elif kind is None and suffix in CLAIMING:
+    elif kind is None and (suffix in CLAIMING or (suffix == ".hdr" and head[:4] in SIZES)):
         yield Skipped(path, "is named as a NIfTI or MGH file and is none, or is damaged; fetch it again")
     elif kind == "analyze":
         yield Skipped(path, "is an Analyze file, which does not say left from right; convert it to NIfTI first")
@@ -47,10 +52,6 @@ def _found_in(path: Path, base: Path, *, named: bool) -> Iterator[Item | Skipped
         return
     elif kind is not None:
         yield from _items(path, base)
-
-
-def _kind(path: Path) -> Kind | None:
-    return sniff(peek(path, 540))[0]
 
 
 def _items(path: Path, base: Path) -> Iterator[Item | Skipped]:

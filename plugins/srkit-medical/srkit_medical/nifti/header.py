@@ -18,6 +18,7 @@ from srkit_medical.nifti.names import stem_of, suffix_of
 
 Kind = Literal["nifti1", "nifti2", "mgh", "analyze"]
 MGH_OFFSET = 284
+GOOD_RAS = slice(28, 30)
 MGH_TYPES = (0, 1, 3, 4, 10)
 LONGEST_EXTENSION = 64 << 20
 NOT_IMAGES = {
@@ -220,7 +221,7 @@ def _scaling(path: Path, fields: Any) -> tuple[float, float]:
 def _dtype(path: Path, fields: Any) -> np.dtype[Any]:
     try:
         dtype = np.dtype(fields.get_data_dtype())
-    except HeaderDataError as error:
+    except (HeaderDataError, KeyError) as error:
         raise InputError(f"{path}: has an unknown data type in its header; repair it") from error
     return _supported(path, dtype)
 
@@ -234,7 +235,9 @@ def _supported(path: Path, dtype: np.dtype[Any]) -> np.dtype[Any]:
         reason = "holds 64-bit integers, which no float type holds; store it with 32-bit integers first"
     elif dtype.kind == "f" and dtype.itemsize > 8:
         reason = "holds 128-bit floats; store it with 64-bit floats first"
-    elif dtype.kind not in "iuf" or dtype.itemsize == 0:
+    elif dtype.itemsize == 0:  # what nibabel has no type for on this machine
+        reason = "holds single bits, or numbers of 128 bits or more; store it with 32-bit floats first"
+    elif dtype.kind not in "iuf":
         reason = f"holds data of type {dtype}, which is no grey value; convert it first"
     else:
         return dtype
@@ -249,7 +252,7 @@ def _read_mgh(path: Path) -> VolumeHeader:
     head = peek(path, MGH_OFFSET)
     blank = bytes(klass.template_dtype.itemsize)
     fields = klass(head[: klass._hdrdtype.itemsize] + blank[klass._hdrdtype.itemsize :], check=False)
-    if not int(fields["goodRASFlag"]):
+    if head[GOOD_RAS] == bytes(2):  # nibabel would fill in a geometry of its own
         raise InputError(f"{path}: says nothing about where its voxels lie (goodRASFlag 0); add the geometry first")
     _check_mgh_geometry(path, fields)
     dims = tuple(int(n) for n in fields["dims"])

@@ -35,7 +35,9 @@ class NiftiSource:
     def __init__(self, header: VolumeHeader, forms: Forms, voxels: npt.NDArray[Any], *, label: bool) -> None:
         self.header, self.forms, self.is_label = header, forms, label
         self.grid: Grid = grid_of(header, forms)
-        self.channels = (Channel("labels" if label else "intensity", "category" if label else "image"),)
+        self.channels: tuple[Channel, ...] = (
+            Channel("labels" if label else "intensity", "category" if label else "image"),
+        )
         self.encoding = Encoding(header.dtype.newbyteorder("="), header.slope, header.intercept)
         self.frames = header.frames
         self.roles: Mapping[Role, int] = roles_of(header, self.grid)

@@ -11,6 +11,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 
 from srkit.domain import Finding
 from srkit.grid import FloatArray, Grid
@@ -49,8 +50,8 @@ def verify_file(source: Source, staged: Path, plan: OutputPlan) -> list[Finding]
     if not isinstance(source, NiftiSource):
         return []
     try:
-        image = nibabel.load(staged)
-    except (*BROKEN, nibabel.filebasedimages.ImageFileError, ValueError) as error:
+        image = _loaded(staged)
+    except (*BROKEN, ImageFileError, ValueError) as error:
         return [Finding("failure", f"the output cannot be read back ({type(error).__name__})", "N19")]
     checks = [_shape(source, image, plan), _storage(image, plan), _packing(staged), _sidecars(source, staged, plan)]
     if source.header.kind == "mgh":
@@ -59,6 +60,13 @@ def verify_file(source: Source, staged: Path, plan: OutputPlan) -> list[Finding]
         checks += [_format(source, staged, image, plan), _geometry(source, image, plan), _fields(source, image, plan)]
         checks += [_slice_timing(source, image, plan), _extensions(source, image, plan)]
     return [finding for check in checks for finding in check]
+
+
+def _loaded(staged: Path) -> Any:
+    if suffix_of(staged).lower() != ".mgh":
+        return nibabel.load(staged)
+    with staged.open("rb") as file:  # nibabel leaves a plain .mgh file open
+        return nibabel.MGHImage.from_stream(file)
 
 
 def _failure(text: str, code: str) -> Finding:
