@@ -51,6 +51,7 @@ _HOMES = {
         "Source",
         "working_dtype",
     ),
+    "srkit.samples": ("Sample", "packaged_file"),
     "srkit.api": ("evaluate", "inspect", "train", "upscale"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
         Source,
         working_dtype,
     )
+    from srkit.samples import Sample, packaged_file
 
 
 def __getattr__(name: str) -> Any:
