@@ -1,0 +1,62 @@
+"""Finds photographs by how their files begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from srkit import Item, Skipped, files_below
+from srkit_photo.formats import FORMATS, claimed_format, format_of, suffix_for
+from srkit_photo.options import chosen_format
+
+GEO_TAGS = (33550, 33922, 34264, 34735)
+RAW_TAGS = (50706, 50740)
+CAMERA_RAW = (".dng", ".nef", ".cr2", ".arw", ".orf", ".rw2", ".pef", ".srw", ".3fr", ".iiq")
+
+
+def discover_photos(root: Path, output_format: str) -> Iterator[Item | Skipped]:
+    """Yield the photographs at `root`, and files that have the name of one and the content of something else."""
+    for path, folder in files_below(root):
+        with path.open("rb") as file:
+            name = format_of(file.read(32))
+        if name is None:
+            claimed = claimed_format(path)
+            if claimed is not None:
+                yield Skipped(path, f"is named like a {FORMATS[claimed].title} file and is none")
+        elif name == "tiff":
+            yield from _tiff(path, folder, output_format)
+        else:
+            yield _item(path, folder, chosen_format(name, output_format), "sure")
+
+
+def _item(path: Path, folder: str, output: str, certainty: Literal["sure", "possible"]) -> Item:
+    return Item(
+        (path,),
+        "photo",
+        certainty=certainty,
+        group=path.stem,
+        folder=folder,
+        stem=path.stem if path.suffix.lower() in _KNOWN else path.name,
+        suffix=suffix_for(path, output),
+    )
+
+
+_KNOWN = tuple(suffix for entry in FORMATS.values() for suffix in entry.suffixes)
+
+
+def _tiff(path: Path, folder: str, output_format: str) -> Iterator[Item | Skipped]:
+    """Yield a TIFF that says of itself neither that it lies on the earth nor that it is a camera's raw file."""
+    if path.suffix.lower() in CAMERA_RAW:
+        return
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            tags = tiff.pages[0].tags
+            foreign = any(tag in tags for tag in (*GEO_TAGS, *RAW_TAGS))
+    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, OSError) as error:
+        yield Skipped(path, f"is a broken TIFF file ({type(error).__name__})")
+        return
+    if not foreign:
+        yield _item(path, folder, chosen_format("tiff", output_format), "possible")
