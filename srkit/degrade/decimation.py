@@ -40,7 +40,10 @@ def taps(kernels: Sequence[Callable[[float], float]], radius: float, factor: int
     """
     centre = (factor - 1) / 2
     first, last = math.ceil(centre - radius), math.floor(centre + radius)
-    rows = [[kernel(j - centre) for j in range(first, last + 1)] for kernel in kernels]
+    columns = [[kernel(j - centre) for kernel in kernels] for j in range(first, last + 1)]
+    while not any(columns[0]) and not any(columns[-1]):  # where the kernel is 0 at its very radius
+        columns, first = columns[1:-1], first + 1
+    rows = zip(*columns, strict=True)
     return Taps(first, tuple(tuple(w / sum(row) for w in row) for row in rows))
 
 

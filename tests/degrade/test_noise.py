@@ -1,0 +1,65 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import special, stats
+
+from srkit.degrade import apply, parse
+
+SHAPE = (1, 1, 400, 400)
+STEPS = [
+    {"name": "rician", "sigma": 3.0},
+    {"name": "gaussian_noise", "sigma": 3.0},
+    {"name": "poisson_gaussian", "gain": 0.5, "sigma": 2.0},
+]
+
+
+def noisy(values: torch.Tensor, step: dict[str, object], seed: int = 0) -> np.ndarray:
+    return apply(values, parse([step]), (1, 1), torch.Generator().manual_seed(seed)).numpy()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_noise_free_form_changes_nothing(step: dict[str, object]) -> None:
+    values = torch.rand(1, 1, 8, 8)
+    torch.testing.assert_close(apply(values, parse([step]), (1, 1), None), values, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_same_seed_gives_the_same_noise(step: dict[str, object]) -> None:
+    values = torch.rand(1, 1, 8, 8) * 100
+    np.testing.assert_array_equal(noisy(values, step, 5), noisy(values, step, 5))
+    assert not np.array_equal(noisy(values, step, 5), noisy(values, step, 6))
+
+
+@pytest.mark.parametrize("snr", [1, 2, 3, 5, 10])
+def test_the_mean_of_rician_noise_follows_laguerres_function(snr: float) -> None:
+    sigma = 2.0
+    result = noisy(torch.full(SHAPE, snr * sigma, dtype=torch.double), {"name": "rician", "sigma": sigma})
+    x = -(snr**2) / 2
+    laguerre = math.exp(x / 2) * ((1 - x) * special.iv(0, -x / 2) - x * special.iv(1, -x / 2))
+    assert result.mean() == pytest.approx(sigma * math.sqrt(math.pi / 2) * laguerre, abs=0.02)
+
+
+def test_the_background_of_rician_noise_is_rayleigh() -> None:
+    result = noisy(torch.zeros(SHAPE, dtype=torch.double), {"name": "rician", "sigma": 2.0})
+    assert result.mean() / 2 == pytest.approx(1.253, abs=0.005)
+    assert result.std() / 2 == pytest.approx(0.655, abs=0.005)
+
+
+def test_gaussian_noise_is_normal_with_its_sigma() -> None:
+    result = noisy(torch.full(SHAPE, 7.0, dtype=torch.double), {"name": "gaussian_noise", "sigma": 3.0})
+    assert stats.kstest((result.ravel() - 7) / 3, "norm").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("level", [0.0, 20.0, 500.0])
+def test_sensor_noise_has_a_variance_that_grows_with_the_signal(level: float) -> None:
+    step = {"name": "poisson_gaussian", "gain": 0.5, "sigma": 2.0}
+    result = noisy(torch.full(SHAPE, level, dtype=torch.double), step)
+    assert result.mean() == pytest.approx(level, abs=0.2)
+    assert result.var() == pytest.approx(0.5 * level + 4, rel=0.02)
+
+
+def test_every_channel_can_have_its_own_sigma() -> None:
+    result = noisy(torch.zeros(1, 2, 200, 200, dtype=torch.double), {"name": "gaussian_noise", "sigma": [1.0, 5.0]})
+    assert result[0].std(axis=(1, 2)) == pytest.approx([1, 5], rel=0.03)
