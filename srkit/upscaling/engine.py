@@ -1,0 +1,290 @@
+"""Enlarges a source tile by tile: read, fill, normalise, network, denormalise, crop. Nothing is ever whole as float.
+
+Exact: the same route gives the same bits in any order; tiles equal the whole image up to float rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from srkit.errors import InputError, NetworkOutputError
+from srkit.grid import Scale, Window
+from srkit.image import Array, Block, BoolArray, Normalizer, Source
+from srkit.networks.interpolation import Interpolation
+from srkit.plugins import Plugins, normalizer
+from srkit.upscaling.blending import Blend
+from srkit.upscaling.enlarger import Enlarger
+from srkit.upscaling.fill import fill
+from srkit.upscaling.plan import INTERPOLATION_HALO, Fit, fit
+from srkit.upscaling.route import Route, Wishes, choose_route
+from srkit.upscaling.tiles import AxisPlan, Tile, count_tiles, iterate_tiles, mirrored
+
+Wanted = Callable[[Window, int], bool]
+Step = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Piece:
+    """A finished part of the output.
+
+    `window` and the arrays are on the output grid, `values` ``(C, *spatial)`` with all channels of the source, in its
+    working float type; `valid` as in `Block`. Under invalid samples lie the source's own values, repeated.
+    """
+
+    window: Window
+    frame: int
+    values: Array
+    valid: BoolArray | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Job:
+    """All that is needed to enlarge one source; made by `prepare`."""
+
+    source: Source
+    fitted: Fit
+    route: Route
+    normalizer: Normalizer | None
+
+    @property
+    def axes(self) -> tuple[AxisPlan, ...]:
+        """How each grid axis is cut."""
+        return tuple(self._axis(axis) for axis in range(self.source.grid.ndim))
+
+    def _axis(self, axis: int) -> AxisPlan:
+        length, extent, fitted = self.source.grid.shape[axis], self.source.extent, self.fitted
+        halo = 0 if fitted.halo is None else fitted.halo[axis]
+        reach = halo + fitted.fill_steps if axis in fitted.fill_axes and fitted.halo is not None else 0
+        served = (max(extent.start[axis], -reach), min(extent.stop[axis], length + reach))
+        tile, border = self.route.tile[axis], fitted.border[axis]
+        return AxisPlan(length, served, tile, halo, border, fitted.multiple[axis])
+
+
+def prepare(plugins: Plugins, source: Source, enlarger: Enlarger, *, domain: str, wishes: Wishes | None = None) -> Job:
+    """Fit `enlarger` to `source`, choose the route, and take the item's statistics.
+
+    Raises ModelError, InputError or UsageError where they do not fit.
+    """
+    fitted = fit(enlarger, source)
+    route = choose_route(fitted, source.grid, source.slab, baseline=enlarger.generator is None, wishes=wishes)
+    spec = enlarger.normalizer
+    found = None if spec is None or not fitted.image_channels else normalizer(plugins, domain, spec, source)
+    return Job(source, fitted, route, found)
+
+
+def enlarge(
+    plugins: Plugins,
+    source: Source,
+    enlarger: Enlarger,
+    scale: Scale | None = None,
+    *,
+    domain: str,
+    wishes: Wishes | None = None,
+) -> Iterator[Piece]:
+    """Yield the output of `enlarger` on any source, in pieces that cover every frame of the output grid once.
+
+    `scale`, where given, must be the enlarger's. Raises what `prepare` raises, and NetworkOutputError.
+    """
+    if scale is not None and scale != enlarger.scale:
+        raise InputError(f"{enlarger.name!r} enlarges by {enlarger.scale}, not by {scale}")
+    yield from run(prepare(plugins, source, enlarger, domain=domain, wishes=wishes))
+
+
+def run(
+    job: Job, *, outermost: int | None = None, wanted: Wanted | None = None, step: Step | None = None
+) -> Iterator[Piece]:
+    """Yield the pieces of a job: frames outermost, then ascending along axis `outermost` (the source's slab's).
+
+    Pieces that `wanted` (output window, frame) declines are left out; `step` is told (done, total) tiles.
+    """
+    axis = job.source.slab.axis if outermost is None else outermost
+    total = count_tiles(job.axes) * job.source.frames
+    with job.route.applied(job.fitted.generator):
+        done = 0
+        for frame in range(job.source.frames):
+            for piece in _pieces_of_frame(job, frame, axis, wanted):
+                yield piece
+                done += 1
+                if step is not None:
+                    step(min(done, total), total)
+
+
+def enlarge_whole(pieces: Iterator[Piece], shape: tuple[int, ...]) -> Block:
+    """Return the pieces of one frame as one block of `shape`; for images that are known to be small."""
+    values: Array | None = None
+    valid: BoolArray | None = None
+    for piece in pieces:
+        if values is None:
+            values = np.empty((piece.values.shape[0], *shape), piece.values.dtype)
+        values[(slice(None), *piece.window.slices)] = piece.values
+        if piece.valid is not None:
+            if valid is None:
+                valid = np.ones(values.shape, dtype=np.bool_)
+            valid[(slice(None), *piece.window.slices)] = piece.valid
+    if values is None:
+        raise InputError("an image without samples cannot be enlarged")
+    return Block(values, valid)
+
+
+def _pieces_of_frame(job: Job, frame: int, axis: int, wanted: Wanted | None) -> Iterator[Piece]:
+    if job.fitted.halo is None and job.fitted.image_channels and count_tiles(job.axes) > 1:
+        yield from _blended(job, frame, axis)
+        return
+    for tile in iterate_tiles(job.axes, axis):
+        window = tile.core.upscaled(job.fitted.factors)
+        if wanted is None or wanted(window, frame):
+            yield _piece(job, tile, frame)
+
+
+def _blended(job: Job, frame: int, axis: int) -> Iterator[Piece]:
+    def network(tile: Tile) -> Array:
+        return network_values(job, tile, frame, read(job.source, tile_reading(job, tile), frame))
+
+    for window, sr in Blend(job.axes, job.fitted.factors, network).runs(axis):
+        yield finished(job, read(job.source, window, frame), sr, window, frame)
+
+
+def _piece(job: Job, tile: Tile, frame: int) -> Piece:
+    reading = tile_reading(job, tile)
+    block = read(job.source, reading, frame)
+    core = tile.core.relative_to(reading)
+    inner = Block(
+        block.values[(slice(None), *core.slices)],
+        None if block.valid is None else block.valid[(slice(None), *core.slices)],
+    )
+    images = job.fitted.image_channels
+    if not images or not _any_valid(inner, images):
+        return finished(job, inner, None, tile.core, frame)
+    return finished(job, inner, network_values(job, tile, frame, block), tile.core, frame)
+
+
+def tile_reading(job: Job, tile: Tile) -> Window:
+    """Return the samples that a tile needs, mirrored ones counted at their place inside."""
+    spans = [
+        mirrored(a, b, axis.extent) for a, b, axis in zip(tile.window.start, tile.window.stop, job.axes, strict=True)
+    ]
+    return Window(tuple(int(s.min()) for s in spans), tuple(int(s.max()) + 1 for s in spans))
+
+
+def read(source: Source, window: Window, frame: int) -> Block:
+    """Read a block; samples that are no numbers count as invalid. Raises InputError where reading fails."""
+    try:
+        block = source.read(window, frame)
+    except OSError as error:
+        raise InputError(f"the input cannot be read: {error.strerror or type(error).__name__}") from error
+    numbers = np.isfinite(block.values)
+    if numbers.all():
+        return block
+    return Block(block.values, numbers if block.valid is None else numbers & block.valid)
+
+
+def network_values(job: Job, tile: Tile, frame: int, block: Block) -> Array:
+    """Return the image channels of a tile's core, enlarged: ``(images, *core)``; `block` is what the tile reads."""
+    reading = tile_reading(job, tile)
+    values = _filled(job, reading, frame, block)
+    network = values if job.normalizer is None else job.normalizer.normalise(values)
+    indices = [
+        mirrored(a, b, axis.extent) - start
+        for a, b, axis, start in zip(tile.window.start, tile.window.stop, job.axes, reading.start, strict=True)
+    ]
+    sr = _forward(job.fitted, job.route, _taken(network, indices))
+    core = tile.core.relative_to(tile.window).upscaled(job.fitted.factors)
+    sr = sr[(slice(None), *core.slices)]
+    if job.normalizer is None:
+        return sr
+    return job.normalizer.denormalise(sr, _interpolated(job.fitted, tile, _taken(values, indices)))
+
+
+def finished(job: Job, inner: Block, sr: Array | None, core: Window, frame: int) -> Piece:
+    """Return the piece of `core`: image channels from `sr`, all else and what is invalid repeated from the source."""
+    values = _repeated(inner.values, job.fitted.factors)
+    valid = None if inner.valid is None else _repeated(inner.valid, job.fitted.factors)
+    if sr is not None:
+        images = list(job.fitted.image_channels)
+        good = True if valid is None else valid[images] if valid.shape[0] > 1 else valid
+        if not (np.isfinite(sr) | ~np.asarray(good)).all():
+            raise NetworkOutputError(
+                "the network made values that are no numbers on valid samples; nothing was written. "
+                "The model does not suit this image, or its weights are broken"
+            )
+        values[images] = np.where(good, sr.astype(values.dtype, copy=False), values[images])
+    return Piece(core.upscaled(job.fitted.factors), frame, values, valid)
+
+
+def _any_valid(block: Block, images: tuple[int, ...]) -> bool:
+    if block.valid is None:
+        return True
+    return bool((block.valid[list(images)] if block.valid.shape[0] > 1 else block.valid).any())
+
+
+def _filled(job: Job, reading: Window, frame: int, block: Block) -> Array:
+    """Return the image channels of `reading` without holes; holes are filled as they would be in the whole image."""
+    images = list(job.fitted.image_channels)
+    if block.valid is None:
+        return block.values[images]
+    local = job.fitted.fill_axes if job.fitted.halo is not None else ()
+    margin = [job.fitted.fill_steps if a in local else 0 for a in range(job.source.grid.ndim)]
+    extents = [axis.extent for axis in job.axes]
+    served = Window(tuple(e[0] for e in extents), tuple(e[1] for e in extents))
+    wide = reading.padded(margin).intersection(served)
+    if wide != reading:
+        block = read(job.source, wide, frame)
+    valid = np.ones((1, *wide.shape), np.bool_) if block.valid is None else block.valid
+    valid = valid[images] if valid.shape[0] > 1 else valid
+    array_axes = [axis + 1 for axis in job.fitted.fill_axes]
+    filled = fill(block.values[images], valid, array_axes, job.fitted.fill_steps)
+    return filled[(slice(None), *reading.relative_to(wide).slices)]
+
+
+def _taken(values: Array, indices: list[np.ndarray[tuple[int], np.dtype[np.intp]]]) -> Array:
+    for axis, index in enumerate(indices, start=1):
+        if len(index) != values.shape[axis] or (np.diff(index) != 1).any():
+            values = values.take(index, axis=axis)
+    return values
+
+
+def _repeated(values: Array, factors: tuple[int, ...]) -> Array:
+    for axis, factor in enumerate(factors, start=1):
+        if factor > 1:
+            values = values.repeat(factor, axis=axis)
+    return values if max(factors) > 1 else values.copy()
+
+
+def _forward(fitted: Fit, route: Route, values: Array) -> Array:
+    """Run the generator on ``(images, *grid axes)`` and return the same order, enlarged.
+
+    Axes that it does not see become the batch; so do channels where it takes one at a time.
+    """
+    others = [a + 1 for a in range(values.ndim - 1) if a not in fitted.network_axes]
+    order = [*others, 0, *(a + 1 for a in fitted.network_axes)]
+    arranged = values.transpose(order)
+    outer, inner = arranged.shape[: len(others)], arranged.shape[len(others) + 1 :]
+    channels = values.shape[0]
+    shape = (-1, 1, *inner) if fitted.one_by_one else (-1, channels, *inner)
+    lr = torch.from_numpy(np.ascontiguousarray(arranged).reshape(shape)).to(route.device)
+    if route.channels_last:
+        lr = lr.contiguous(memory_format=torch.channels_last if lr.ndim == 4 else torch.channels_last_3d)
+    with torch.inference_mode():
+        sr = fitted.generator(lr)
+    result = sr.cpu().contiguous().numpy()
+    result = result.reshape(*outer, channels, *result.shape[2:])
+    back: Array = result.transpose(np.argsort(order))
+    return back
+
+
+def _interpolated(fitted: Fit, tile: Tile, values: Array) -> Array:
+    """Return the bicubic values of a tile's core."""
+    halo = [INTERPOLATION_HALO if factor > 1 else 0 for factor in fitted.factors]
+    whole = Window.whole(tile.window.shape)
+    core = tile.core.relative_to(tile.window)
+    near = core.padded(halo).intersection(whole)
+    piece = torch.from_numpy(np.ascontiguousarray(values[(slice(None), *near.slices)]))[None]
+    with torch.inference_mode():
+        enlarged = Interpolation("bicubic", fitted.factors)(piece)[0].numpy()
+    inner = core.relative_to(near).upscaled(fitted.factors)
+    result: Array = enlarged[(slice(None), *inner.slices)]
+    return result

@@ -1,0 +1,134 @@
+"""What enlarges: a trained model, or an interpolation that runs the same path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from srkit.errors import ModelError
+from srkit.grid import Role, Scale
+from srkit.image import Source
+from srkit.models.file import Model
+from srkit.models.shelf import find_model
+from srkit.networks.interpolation import KINDS, Interpolation, Kind
+from srkit.plugins import Plugins
+
+DEFAULT_BASELINE_SCALE = Scale(2, 2)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Enlarger:
+    """A network and what must be known to use it on an item.
+
+    Parameters
+    ----------
+    name, sha256
+        For messages and provenance.
+    scale
+        Factor per role.
+    generator
+        Maps ``(N, C, *spatial)`` in network range; None for a baseline, which is built to an item's axes.
+    roles
+        What the generator's axes are, in its order.
+    channels
+        Of the generator. A generator of one channel treats each channel of an item alone.
+    channel_names
+        In the generator's order; an item with the same names in another order is reordered.
+    normalizer
+        Spec; None for baselines, which see values as they are.
+    """
+
+    name: str
+    scale: Scale
+    generator: nn.Module | None = None
+    roles: tuple[Role, ...] = ()
+    channels: int = 1
+    channel_names: tuple[str, ...] = ()
+    normalizer: Mapping[str, Any] | None = None
+    sha256: str | None = None
+    degradation: tuple[Mapping[str, Any], ...] = field(default=())
+    perceptual: bool = False
+
+    @classmethod
+    def baseline(cls, kind: Kind, scale: Scale) -> Enlarger:
+        """Return an interpolation as an enlarger."""
+        return cls(kind, scale)
+
+    @classmethod
+    def of_model(cls, model: Model) -> Enlarger:
+        """Return a loaded model as an enlarger."""
+        info = model.info
+        return cls(
+            name=info.name,
+            scale=info.scale,
+            generator=model.generator,
+            roles=info.roles,
+            channels=info.channels,
+            channel_names=info.channel_names,
+            normalizer=info.normalizer,
+            sha256=model.sha256,
+            degradation=info.degradation,
+            perceptual=info.perceptual,
+        )
+
+    def generator_for(self, factors: tuple[int, ...]) -> nn.Module:
+        """Return the generator; a baseline's acts on all grid axes with `factors`."""
+        if self.generator is not None:
+            return self.generator
+        kind = next(kind for kind in KINDS if kind == self.name)
+        return Interpolation(kind, factors)
+
+
+class EnlargerShelf:
+    """Finds the enlarger of an item, and loads each model once.
+
+    Parameters
+    ----------
+    model
+        The name of a baseline, the path or name of a model, a ready enlarger, or None: the best model at hand.
+    scale
+        What is asked for; None: the model's own, 2 for baselines.
+    """
+
+    def __init__(self, plugins: Plugins, model: str | Enlarger | None, scale: Scale | None) -> None:
+        self._plugins, self._model, self._scale = plugins, model, scale
+        self._loaded: dict[tuple[str, int], Enlarger] = {}
+
+    def choose(self, domain: str, source: Source) -> Enlarger:
+        """Return the enlarger for an item. Raises ModelError where none fits."""
+        if isinstance(self._model, Enlarger):
+            return self._with_scale(self._model)
+        kind = next((kind for kind in KINDS if kind == self._model), None)
+        if kind is not None:
+            return Enlarger.baseline(kind, self._scale or DEFAULT_BASELINE_SCALE)
+        channels = sum(channel.role == "image" for channel in source.channels)
+        if channels == 0:
+            return Enlarger.baseline("nearest", self._scale or DEFAULT_BASELINE_SCALE)
+        key = (domain, channels)
+        if key not in self._loaded:
+            self._loaded[key] = Enlarger.of_model(self._find(domain, channels))
+        return self._loaded[key]
+
+    def _with_scale(self, enlarger: Enlarger) -> Enlarger:
+        if self._scale is not None and enlarger.scale != self._scale:
+            raise ModelError(
+                f"model {enlarger.name!r} enlarges by {enlarger.scale}, not by {self._scale} as asked; "
+                "name another model, or leave the scale out"
+            )
+        return enlarger
+
+    def _find(self, domain: str, channels: int) -> Model:
+        name = self._model if isinstance(self._model, str) else None
+        try:
+            return find_model(self._plugins, name=name, domain=domain, scale=self._scale, channels=channels)
+        except ModelError:
+            if channels == 1:
+                raise
+            try:
+                return find_model(self._plugins, name=name, domain=domain, scale=self._scale, channels=1)
+            except ModelError:
+                pass
+            raise

@@ -1,0 +1,62 @@
+"""Says what items are at a path, without changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from srkit.domain import Item, Options, Skipped
+from srkit.errors import SrkitError
+from srkit.image import Source
+from srkit.plugins import Plugins, inspect_source, open_source
+from srkit.upscaling.report import ItemInspection
+from srkit.upscaling.session import Session
+
+
+def inspect_path(
+    path: str | Path,
+    *,
+    domain: str | None = None,
+    options: Mapping[str, Options] | None = None,
+    plugins: Plugins | None = None,
+) -> list[ItemInspection]:
+    """Return what is understood of every item at `path`, a file or a folder tree, in the order of paths.
+
+    An item that cannot be read is one with an `error`; files of no installed domain are not mentioned.
+    Raises UsageError if there is no such path or domain.
+    """
+    session = Session.of_call(plugins, options)
+    found = session.find(Path(path), domain)
+    return [_inspected(session, entry) if isinstance(entry, Item) else _skipped(entry) for entry in found]
+
+
+def _skipped(entry: Skipped) -> ItemInspection:
+    return ItemInspection(entry.path, "", error=entry.reason)
+
+
+def _inspected(session: Session, item: Item) -> ItemInspection:
+    try:
+        source = open_source(session.plugins, item, session.of(item.domain))
+        try:
+            return _understood(session, item, source)
+        finally:
+            source.close()
+    except (SrkitError, OSError) as error:
+        return ItemInspection(item.path, item.domain, len(item.paths), error=str(error))
+
+
+def _understood(session: Session, item: Item, source: Source) -> ItemInspection:
+    names = {axis: role for role, axis in source.roles.items()}
+    return ItemInspection(
+        path=item.path,
+        domain=item.domain,
+        files=len(item.paths),
+        shape=source.grid.shape,
+        spacing=source.grid.spacing,
+        roles=tuple(names.get(axis, "") for axis in range(source.grid.ndim)),
+        reference=source.grid.reference,
+        channels=tuple(channel.name for channel in source.channels),
+        dtype=str(source.encoding.dtype),
+        frames=source.frames,
+        findings=tuple(inspect_source(session.plugins, item.domain, source)),
+    )

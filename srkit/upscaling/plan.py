@@ -1,0 +1,175 @@
+"""How an enlarger meets an item: which axes, which channels, how much halo; and what the output shall be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+import srkit
+from srkit.errors import InputError, ModelError
+from srkit.image import Channel, OutputPlan, Provenance, Source
+from srkit.upscaling.enlarger import Enlarger
+from srkit.upscaling.tiles import MAX_BORDER
+
+INTERPOLATION_HALO = 2  # of the bicubic values that a normaliser sees beside the network's
+FILL_ALL_STEPS = 1_000_000
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fit:
+    """An enlarger fitted to a source; all tuples per axis are in grid axis order.
+
+    Parameters
+    ----------
+    network_axes
+        Grid axes that the generator sees, in its order; the others are gone through in runs.
+    factors
+        Upscaling per axis.
+    halo
+        Input samples beyond a core that its result depends on; None for a generator of global reach.
+    border
+        Samples by which the image is continued by its mirror before the generator sees it.
+    multiple
+        Length of a tile must be a multiple of this.
+    image_channels
+        Channels that enter the generator, in its order.
+    one_by_one
+        Whether each of them enters it alone.
+    """
+
+    generator: nn.Module
+    network_axes: tuple[int, ...]
+    factors: tuple[int, ...]
+    halo: tuple[int, ...] | None
+    border: tuple[int, ...]
+    multiple: tuple[int, ...]
+    image_channels: tuple[int, ...]
+    one_by_one: bool
+
+    @property
+    def fill_steps(self) -> int:
+        """How far invalid samples are filled: as far as a valid sample's result can see."""
+        return FILL_ALL_STEPS if self.halo is None else max(self.halo, default=0)
+
+    @property
+    def fill_axes(self) -> tuple[int, ...]:
+        """Grid axes along which samples are neighbours: those that the generator mixes."""
+        return tuple(a for a in sorted(self.network_axes) if self.halo is None or self.halo[a] > 0)
+
+
+def fit(enlarger: Enlarger, source: Source) -> Fit:
+    """Return how `enlarger` is applied to `source`.
+
+    Raises ModelError where axes or channels do not fit, InputError where an axis may not be scaled, UsageError where
+    the scale asks for an axis that the image has not.
+    """
+    ndim = source.grid.ndim
+    factors = enlarger.scale.per_axis(source.roles, ndim)
+    for axis, reason in source.fixed_axes.items():
+        if factors[axis] != 1:
+            raise InputError(f"axis {_role_name(source, axis)} cannot be scaled: {reason}")
+    generator = enlarger.generator_for(factors)
+    axes = tuple(range(ndim)) if enlarger.generator is None else _network_axes(enlarger, source)
+    _check_generator(enlarger, generator, tuple(factors[axis] for axis in axes))
+    images = _image_channels(enlarger, source.channels)
+    least = 0 if enlarger.normalizer is None else INTERPOLATION_HALO
+    halo = _halo(generator, axes, factors, least)
+    return Fit(
+        generator,
+        axes,
+        factors,
+        halo,
+        _border(generator, axes, halo, ndim),
+        tuple(int(getattr(generator, "multiple_of", 1)) if axis in axes else 1 for axis in range(ndim)),
+        images,
+        one_by_one=enlarger.channels == 1,
+    )
+
+
+def output_plan(source: Source, fitted: Fit, provenance: Provenance, options: Mapping[str, Any]) -> OutputPlan:
+    """Return what the output shall be: same extent, same storage, more samples."""
+    return OutputPlan(
+        grid=source.grid.upscaled(fitted.factors),
+        channels=source.channels,
+        encoding=source.encoding,
+        frames=source.frames,
+        scale=fitted.factors,
+        provenance=provenance,
+        options=options,
+    )
+
+
+def provenance(enlarger: Enlarger, normalizer_spec: Mapping[str, Any], route: Mapping[str, Any]) -> Provenance:
+    """Return how an output comes about."""
+    return Provenance(
+        version=srkit.__version__,
+        model=enlarger.name,
+        model_sha256=enlarger.sha256,
+        scale=scale_text(enlarger),
+        route=route,
+        normalizer=normalizer_spec,
+        degradation=enlarger.degradation,
+        perceptual=enlarger.perceptual,
+    )
+
+
+def scale_text(enlarger: Enlarger) -> str:
+    """Return the scale as it appears in names and sentences: ``2``, or ``1x1x4`` (rows, columns, slices)."""
+    return str(enlarger.scale).replace(",", "x")
+
+
+def _role_name(source: Source, axis: int) -> str:
+    return next((role for role, position in source.roles.items() if position == axis), str(axis))
+
+
+def _network_axes(enlarger: Enlarger, source: Source) -> tuple[int, ...]:
+    missing = [role for role in enlarger.roles if role not in source.roles]
+    if missing:
+        raise ModelError(
+            f"model {enlarger.name!r} works along {', '.join(enlarger.roles)}, but the image has no {missing[0]} axis; "
+            "name a model for images of its kind"
+        )
+    return tuple(source.roles[role] for role in enlarger.roles)
+
+
+def _check_generator(enlarger: Enlarger, generator: nn.Module, factors: tuple[int, ...]) -> None:
+    actual = tuple(int(s) for s in getattr(generator, "scale", factors))
+    if actual != factors:
+        raise ModelError(f"model {enlarger.name!r} says scale {enlarger.scale}, but its network enlarges by {actual}")
+
+
+def _image_channels(enlarger: Enlarger, channels: tuple[Channel, ...]) -> tuple[int, ...]:
+    images = tuple(i for i, channel in enumerate(channels) if channel.role == "image")
+    if enlarger.channels == 1:
+        return images
+    if images and len(images) != enlarger.channels:
+        raise ModelError(
+            f"model {enlarger.name!r} is for {enlarger.channels} channels, the image has {len(images)}; "
+            "name a model for that many channels, or for one, which is applied to each channel alone"
+        )
+    by_name = {channels[i].name: i for i in images}
+    if len(by_name) == len(images) and set(by_name) == set(enlarger.channel_names):
+        return tuple(by_name[name] for name in enlarger.channel_names)
+    return images
+
+
+def _halo(generator: nn.Module, axes: tuple[int, ...], factors: tuple[int, ...], least: int) -> tuple[int, ...] | None:
+    given = getattr(generator, "halo", None)
+    if given is None:
+        return None
+    halo = [0] * len(factors)
+    for axis, number in zip(axes, given, strict=True):
+        halo[axis] = max(int(number), least if factors[axis] > 1 else 0)
+    return tuple(halo)
+
+
+def _border(generator: nn.Module, axes: tuple[int, ...], halo: tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """Return the network's own `border` where it states one, else as much of its halo as is worth its cost."""
+    own = getattr(generator, "border", None)
+    border = [0] * ndim
+    for axis in axes:
+        border[axis] = int(own) if own is not None else MAX_BORDER if halo is None else min(halo[axis], MAX_BORDER)
+    return tuple(border)

@@ -1,0 +1,72 @@
+"""What upscaling and inspection say about what they did: plain values, for printing and for JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from srkit.domain import Finding
+
+Status = Literal["done", "failed", "skipped"]
+PARTIAL = 4  # exit code of a run in which an item failed and others did not
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What became of one item.
+
+    `reason` says why an item failed or was skipped; `exit_code` is that of the failure alone. `output` is the file
+    or folder that was written. `findings` are those of inspection, then of verification.
+    """
+
+    path: Path
+    domain: str
+    status: Status
+    output: Path | None = None
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
+    exit_code: int = 0
+    model: str = ""
+    scale: str = ""
+    route: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UpscaleReport:
+    """Results in the order of paths, and how many files of no installed domain were passed over."""
+
+    results: tuple[ItemResult, ...]
+    passed_over: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 if nothing failed; the failures' own code where they share one and nothing was done; else 4."""
+        codes = {result.exit_code for result in self.results if result.status == "failed"}
+        if not codes:
+            return 0
+        done = any(result.status == "done" for result in self.results)
+        return codes.pop() if len(codes) == 1 and not done else PARTIAL
+
+
+@dataclass(frozen=True, slots=True)
+class ItemInspection:
+    """What is understood of one item without changing anything; `error` says why it cannot be read.
+
+    `shape`, `spacing` and `roles` are in grid axis order (an empty role: none); `spacing` is in world units of
+    `reference`.
+    """
+
+    path: Path
+    domain: str
+    files: int = 1
+    shape: tuple[int, ...] = ()
+    spacing: tuple[float, ...] = ()
+    roles: tuple[str, ...] = ()
+    reference: str | None = None
+    channels: tuple[str, ...] = ()
+    dtype: str = ""
+    frames: int = 0
+    findings: tuple[Finding, ...] = ()
+    error: str = ""

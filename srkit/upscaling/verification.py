@@ -1,0 +1,106 @@
+"""Opens what was written and compares: corners, every sample, and what the format itself can say."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from srkit.domain import Finding, Item, Skipped
+from srkit.errors import InputError, OutputError
+from srkit.grid import Grid, Slab
+from srkit.image import Array, Encoding, OutputPlan, Source
+from srkit.plugins import discover, open_source, verify_staged
+from srkit.upscaling.engine import read
+from srkit.upscaling.session import Session
+from srkit.upscaling.staging import disk_is_full
+
+PIXEL_TOLERANCE = 1e-6
+WORLD_TOLERANCE, COARSE_PIXEL_TOLERANCE = 1e-4, 1e-3
+"""For formats that keep geometry in float32 (NIfTI): units of the world, and never more than this of a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a sink was given: the slabs' kind, one checksum each in file order, and whether it promises them back."""
+
+    slab: Slab
+    checksums: Sequence[int]
+    lossless: bool
+
+
+def checksum(stored: Array, encoding: Encoding) -> int:
+    """Return the CRC-32 of samples as they come back: scaled floats lose a bit on the way to values and back."""
+    if encoding.dtype.kind == "f" and (encoding.slope != 1.0 or encoding.intercept != 0.0):
+        stored = _plain(encoding).encode(encoding.decode(stored))
+    return zlib.crc32(np.ascontiguousarray(stored).astype(encoding.dtype.newbyteorder("<"), copy=False).tobytes())
+
+
+def verify(
+    session: Session, item: Item, source: Source, *, staged: Path, plan: OutputPlan, written: Written
+) -> list[Finding]:
+    """Return the findings on a staged output. Raises OutputError where it is not what was to be written."""
+    try:
+        output = _reopened(session, item, staged)
+        try:
+            _check_grid(output.grid, plan.grid)
+            _check_samples(output, plan, written)
+        finally:
+            output.close()
+    except (InputError, ValueError) as error:
+        raise _failed(item, staged, str(error)) from error
+    findings = verify_staged(session.plugins, item.domain, source, staged, plan)
+    failures = [finding.text for finding in findings if finding.level == "failure"]
+    if failures:
+        raise _failed(item, staged, "; ".join(failures))
+    return findings
+
+
+def _failed(item: Item, staged: Path, reason: str) -> OutputError:
+    if disk_is_full(staged):
+        return OutputError(f"{item.path}: the disk is full; nothing was written, free some space and start again")
+    return OutputError(f"{item.path}: the output did not pass its verification and was removed: {reason}")
+
+
+def _reopened(session: Session, item: Item, staged: Path) -> Source:
+    found = discover(session.plugins, staged, session.options, domain=item.domain)
+    items = [entry for entry in found if isinstance(entry, Item)]
+    if len(items) != 1:
+        reasons = [entry.reason for entry in found if isinstance(entry, Skipped)]
+        raise InputError(f"{len(items)} items are found in it instead of one ({'; '.join(reasons) or 'no reason'})")
+    return open_source(session.plugins, items[0], session.of(item.domain))
+
+
+def _check_grid(found: Grid, wanted: Grid) -> None:
+    distance = wanted.distance(found)
+    if distance <= PIXEL_TOLERANCE:
+        return
+    if found.shape != wanted.shape:
+        raise InputError(f"it has {found.shape} samples instead of {wanted.shape}")
+    world = float(np.abs(found.corners() - wanted.corners()).max()) if np.isfinite(distance) else np.inf
+    if not (world <= WORLD_TOLERANCE and distance <= COARSE_PIXEL_TOLERANCE):
+        raise InputError(f"its corners are off by {distance:.3g} of a sample")
+
+
+def _check_samples(output: Source, plan: OutputPlan, written: Written) -> None:
+    """Read every slab again; a format with loss is read, so that a broken stream is found, and not compared."""
+    if (len(output.channels), output.frames) != (len(plan.channels), plan.frames):
+        raise InputError(
+            f"it has {len(output.channels)} channels and {output.frames} frames "
+            f"instead of {len(plan.channels)} and {plan.frames}"
+        )
+    expected = iter(written.checksums)
+    for frame in range(plan.frames):
+        for window in written.slab.windows(plan.grid.shape):
+            block = read(output, window, frame)
+            number = checksum(_plain(plan.encoding).encode(block.values, block.valid), plan.encoding)
+            if written.lossless and number != next(expected, None):
+                raise InputError(f"samples {window.start} to {window.stop} of frame {frame} are not what was written")
+
+
+def _plain(encoding: Encoding) -> Encoding:
+    """Return the encoding without nodata: what was nudged off it once must not be moved again."""
+    return replace(encoding, nodata=())

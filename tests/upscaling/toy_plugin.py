@@ -1,0 +1,127 @@
+"""Two small domains for the tests: `toy`, one .npy file an item, and `stack`, a folder of slices an item."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+import srkit
+from srkit import Block, Channel, Domain, Encoding, Finding, Grid, InputError, Item, Option, Skipped, Slab, Window
+
+ROLES = {2: ("row", "column"), 3: ("slice", "row", "column")}
+
+
+class Source:
+    def __init__(self, arrays, grid, nodata, slab=16, alpha=False):
+        self.arrays, self.grid, self.frames = arrays, grid, len(arrays)
+        count = arrays[0].shape[0]
+        roles = ["image"] * (count - alpha) + ["alpha"] * alpha
+        self.channels = tuple(Channel(f"c{i}", role) for i, role in enumerate(roles))
+        self.encoding = Encoding(arrays[0].dtype, nodata=() if nodata is None else (nodata,) * count)
+        self.roles = {role: axis for axis, role in enumerate(ROLES[grid.ndim])}
+        self.fixed_axes, self.slab, self.extent = {}, Slab(0, slab), Window.whole(grid.shape)
+        self.nodata = nodata
+
+    def read(self, window, frame=0):
+        stored = np.asarray(self.arrays[frame][(slice(None), *window.slices)])
+        valid = None if self.nodata is None else stored != stored.dtype.type(self.nodata)
+        return Block(self.encoding.decode(stored), valid)
+
+    def close(self):
+        self.arrays = ()
+
+
+class FileSink:
+    lossless = True
+
+    def __init__(self, target, plan, slab):
+        self.target, self.plan, self.slab = target, plan, Slab(0, slab)
+
+    def __enter__(self):
+        shape = (self.plan.frames, len(self.plan.channels), *self.plan.grid.shape)
+        self.array = np.lib.format.open_memmap(self.target, "w+", self.plan.encoding.dtype, shape)
+        return self
+
+    def write(self, window, frame, stored, valid):
+        self.array[(frame, slice(None), *window.slices)] = stored
+
+    def __exit__(self, kind, error, trace):
+        if error is None:
+            self.array.flush()
+            text = {"affine": self.plan.grid.affine.tolist(), "by": self.plan.provenance.sentence()}
+            self.target.with_suffix(".json").write_text(json.dumps(text))
+        del self.array
+
+
+class StackSink:
+    lossless, slab = True, Slab(0, 1)
+
+    def __init__(self, target, plan):
+        self.target, self.plan = target, plan
+
+    def __enter__(self):
+        self.target.mkdir()
+        return self
+
+    def write(self, window, frame, stored, valid):
+        with (self.target / f"slice-{window.start[0]:03}.stk").open("wb") as file:
+            np.save(file, stored[:, 0])
+
+    def __exit__(self, kind, error, trace):
+        if error is None:
+            (self.target / "affine.json").write_text(json.dumps({"affine": self.plan.grid.affine.tolist()}))
+
+
+@srkit.hookimpl
+def srkit_domains():
+    options = (
+        Option("nodata", float, None, "stored value that is no data"),
+        Option("slab", int, 16, "rows or slices per slab"),
+        Option("alpha", bool, False, "the last channel is alpha"),
+    )
+    return [Domain("toy", "Toys", options), Domain("stack", "Stacks")]
+
+
+@srkit.hookimpl
+def srkit_discover(root, options):
+    paths = sorted([root] if root.is_file() else root.rglob("*"))
+    paths = [p for p in paths if not any(part.startswith(".") for part in p.relative_to(root).parts)]
+    for path in (p for p in paths if p.suffix == ".npy"):
+        folder = "" if root.is_file() else path.parent.relative_to(root).as_posix().replace(".", "", 1)
+        try:
+            np.load(path, mmap_mode="r")
+        except (ValueError, EOFError):
+            yield Skipped(path, "is not a whole .npy file")
+            continue
+        yield Item((path,), "toy", folder=folder, stem=path.stem, suffix=".npy")
+    for folder in sorted({p.parent for p in paths if p.suffix == ".stk"}):
+        files = tuple(sorted(folder.glob("*.stk")))
+        relative = folder.relative_to(root).as_posix()
+        yield Item(files, "stack", folder="" if relative == "." else relative)
+
+
+@srkit.hookimpl
+def srkit_open(domain, item, options):
+    side = item.path.with_suffix(".json") if domain == "toy" else item.path.parent / "affine.json"
+    if domain == "toy":
+        array = np.load(item.path, mmap_mode="r")
+        arrays = array if array.ndim == 5 or side.exists() else array[None]
+    else:
+        arrays = np.stack([np.load(path) for path in item.paths], axis=1)[None]
+    affine = json.loads(side.read_text())["affine"] if side.exists() else np.eye(arrays.ndim - 1)
+    if arrays.size == 0:
+        raise InputError(f"{item.path}: holds no samples")
+    grid = Grid(arrays.shape[2:], affine)
+    if domain == "stack":
+        return Source(arrays, grid, None, slab=1)
+    return Source(arrays, grid, options["nodata"], options["slab"], options["alpha"])
+
+
+@srkit.hookimpl
+def srkit_inspect(domain, source):
+    return [Finding("refusal", "is a label map")] if source.encoding.dtype == np.bool_ else [Finding("info", "a toy")]
+
+
+@srkit.hookimpl
+def srkit_create(domain, target, source, plan):
+    return FileSink(Path(target), plan, source.slab.size) if domain == "toy" else StackSink(Path(target), plan)
