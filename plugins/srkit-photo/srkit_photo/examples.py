@@ -23,7 +23,7 @@ def write_png(root: Path) -> Example:
     from PIL import Image
 
     Image.fromarray(picture(30, 22, 4)).save(root / "waves.png", dpi=(300, 300))
-    return Example("photo", root)
+    return Example("photo", root, normalizer={"kind": "depth"})
 
 
 def write_jpeg(root: Path) -> Example:
@@ -34,7 +34,7 @@ def write_jpeg(root: Path) -> Example:
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "Maker", 6
     image.save(root / "turned.jpg", exif=exif, quality=95)
-    return Example("photo", root)
+    return Example("photo", root, normalizer={"kind": "depth"})
 
 
 def write_deep_tiff(root: Path) -> Example:
@@ -42,7 +42,7 @@ def write_deep_tiff(root: Path) -> Example:
     import tifffile
 
     tifffile.imwrite(root / "deep.tif", picture(30, 22, 3).astype(np.uint16) * 251, photometric="rgb")
-    return Example("photo", root)
+    return Example("photo", root, normalizer={"kind": "depth"})
 
 
 EXAMPLES: Mapping[str, Any] = {"photo PNG": write_png, "photo JPEG": write_jpeg, "photo TIFF": write_deep_tiff}

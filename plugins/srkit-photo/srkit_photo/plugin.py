@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from srkit import Domain, Finding, Item, OutputPlan, Sink, Skipped, Source, hookimpl
+from srkit import Domain, Finding, Item, Normalizer, OutputPlan, Sink, Skipped, Source, hookimpl
 from srkit.domain import Options
 from srkit_photo.options import OPTIONS, SAME
 
 SRKIT_CONTRACT = 1
 NAME = "photo"
+TRAINING = {
+    "scale": 2,
+    "network": {"name": "srresnet", "parameters": {"features": 32, "blocks": 6, "skip": "bicubic"}},
+    "normalizer": {"kind": "depth"},
+    "data": {"batch": 16},
+}
 
 
 @hookimpl
 def srkit_domains() -> Sequence[Domain]:
     """Return `photo`."""
     return [Domain(NAME, "Photographs", OPTIONS, fidelity_first=False, training=TRAINING)]
-
-
-TRAINING: dict[str, object] = {}
 
 
 @hookimpl
@@ -71,3 +75,19 @@ def srkit_verify(domain: str, source: Source, staged: Path, plan: OutputPlan) ->
     from srkit_photo.verify import verify_photo
 
     return verify_photo(source, staged, plan) if isinstance(source, PhotoSource) else None
+
+
+@hookimpl
+def srkit_normalizer(domain: str, spec: Mapping[str, Any], source: Source) -> Normalizer | None:
+    """Return the normaliser of kind `depth`; other kinds are the core's."""
+    from srkit_photo.normalizer import KIND, DepthNormalizer
+
+    return DepthNormalizer(source.encoding) if domain == NAME and spec.get("kind") == KIND else None
+
+
+@hookimpl
+def srkit_fit_normalizer(domain: str, spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return a spec of kind `depth` as it is: its numbers are those of each item's type."""
+    from srkit_photo.normalizer import KIND
+
+    return dict(spec) if domain == NAME and spec.get("kind") == KIND else None
