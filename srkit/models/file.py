@@ -133,8 +133,10 @@ def _check_shapes(build: _Builder, header: Mapping[str, Any], path: Path) -> Non
     try:
         with torch.device("meta"):
             wanted = {name: list(tensor.shape) for name, tensor in build().state_dict().items()}
-    except (NotImplementedError, RuntimeError):
-        return  # a network that computes while it is built; loading its weights finds the same faults, later
+    except (NotImplementedError, RuntimeError) as error:
+        if "meta" in str(error):
+            return  # a network that computes while it is built; loading its weights finds the same faults, later
+        raise ModelError(f"model file {path} claims a network that cannot be built: {error}") from error
     found = {name: entry.get("shape") for name, entry in header.items() if name != "__metadata__"}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):

@@ -135,6 +135,10 @@ def _whole(value: Any, least: int = 0) -> int:
     return value
 
 
+def _scale(row: Any, column: Any, slice_: Any) -> Scale:
+    return Scale(_whole(row, 1), _whole(column, 1), _whole(slice_, 1))
+
+
 def _roles(value: Any) -> tuple[Role, ...]:
     roles = tuple(role for name in _list(value) for role in ROLES if role == name)
     if len(roles) != len(value) or len(set(roles)) != len(roles) or len(roles) not in (2, 3):
@@ -152,7 +156,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "name": _text,
     "domain": _text,
     "network": _text,
-    "scale": lambda value: Scale(*(_whole(v, 1) for v in _list(value))),
+    "scale": lambda value: _scale(*_list(value)),
     "roles": _roles,
     "channels": lambda value: _whole(value, 1),
     "parameters": _mapping,

@@ -1,0 +1,112 @@
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from srkit.errors import RecipeError
+from srkit.losses.perceptual import PerceptualLoss, stvgg16_loss, vgg19_loss
+from srkit.losses.stlpips import stlpips
+from srkit.losses.weights import STVGG16_FILES
+
+Loss = Callable[..., PerceptualLoss]
+
+
+@pytest.fixture
+def make(tmp_path: Path, torchvision_state: Callable[[], dict[str, Tensor]]) -> Loss:
+    torch.save(torchvision_state(), tmp_path / "vgg.pth")
+    return lambda **choices: vgg19_loss(**{"layers": "relu2_2", "weights": tmp_path / "vgg.pth", **choices})
+
+
+def grey_mean(loss: PerceptualLoss, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    return torch.stack(
+        [loss(a[None, None].expand(1, 3, -1, -1), b[None, None].expand(1, 3, -1, -1)) for a, b in pairs]
+    ).mean()
+
+
+def test_one_channel_is_a_grey_image(make: Loss) -> None:
+    sr, hr = torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8)
+    torch.testing.assert_close(make()(sr, hr), grey_mean(make(), [(sr[0, 0], hr[0, 0])]))
+
+
+def test_many_channels_are_a_grey_image_each(make: Loss) -> None:
+    sr, hr = torch.rand(1, 5, 8, 8), torch.rand(1, 5, 8, 8)
+    torch.testing.assert_close(make()(sr, hr), grey_mean(make(), list(zip(sr[0], hr[0], strict=True))))
+
+
+def test_three_channels_can_be_grey_images_too(make: Loss) -> None:
+    sr, hr = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)
+    each = make(bands="each")(sr, hr)
+    torch.testing.assert_close(each, grey_mean(make(), list(zip(sr[0], hr[0], strict=True))))
+    assert not torch.allclose(each, make()(sr, hr))
+
+
+def test_a_volume_is_judged_by_its_planes_along_three_axes(make: Loss) -> None:
+    sr, hr = torch.rand(1, 1, 4, 6, 8), torch.rand(1, 1, 4, 6, 8)
+    a, b = sr[0, 0], hr[0, 0]
+    stacks = [
+        grey_mean(make(), [(a[i], b[i]) for i in range(4)]),
+        grey_mean(make(), [(a[:, i], b[:, i]) for i in range(6)]),
+        grey_mean(make(), [(a[:, :, i], b[:, :, i]) for i in range(8)]),
+    ]
+    torch.testing.assert_close(make()(sr, hr), torch.stack(stacks).mean())
+    torch.testing.assert_close(make(normals=["slice"])(sr, hr), stacks[0])
+
+
+def test_layers_are_weighed_and_summed(make: Loss) -> None:
+    sr, hr = torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8)
+    both = make(layers={"relu2_2": 0.5, "relu1_1": 2.0})(sr, hr)
+    torch.testing.assert_close(both, 0.5 * make()(sr, hr) + 2 * make(layers="relu1_1")(sr, hr))
+
+
+def test_equal_images_cost_nothing(make: Loss) -> None:
+    image = torch.rand(1, 1, 8, 8)
+    assert float(make()(image, image)) == 0
+
+
+def test_planes_too_small_for_the_layer_are_refused(make: Loss) -> None:
+    with pytest.raises(RecipeError, match="too small"):
+        make(layers="relu3_4")(torch.rand(1, 1, 3, 64), torch.rand(1, 1, 3, 64))
+
+
+def read(path: Path) -> Tensor:
+    picture = np.asarray(Image.open(path).convert("RGB")).astype("float32")
+    return torch.from_numpy(picture.transpose(2, 0, 1)[None] / 127.5 - 1)
+
+
+@pytest.mark.parametrize(("name", "distance"), [("ex_p0.png", 0.27250), ("ex_p1.png", 0.06592)])
+def test_st_lpips_gives_the_distances_of_its_reference_implementation(
+    real_weights: Path, name: str, distance: float
+) -> None:
+    pictures = read(real_weights / "ref" / name), read(real_weights / "ref" / "ex_ref.png")
+    with torch.no_grad():
+        found = stlpips(real_weights / STVGG16_FILES[0])(*pictures)
+    assert float(found) == pytest.approx(distance, abs=1e-5)
+
+
+@pytest.mark.parametrize(("layer", "share"), [("relu1_2", 0.27), ("relu2_2", 0.09), ("relu3_3", 0.08)])
+def test_the_st_vgg16_activations_are_as_sparse_as_measured(real_weights: Path, layer: str, share: float) -> None:
+    loss = stvgg16_loss(layers=layer, weights=real_weights / STVGG16_FILES[0])
+    activations = loss.features(read(real_weights / "ref" / "ex_ref.png"))[layer]
+    assert float((activations > 0).float().mean()) == pytest.approx(share, abs=0.006)
+
+
+def test_the_st_vgg16_loss_prefers_a_warp_to_a_blur(real_weights: Path) -> None:
+    """Unlike the mean squared error, which has it the other way round on the reference pictures."""
+    loss = stvgg16_loss(weights=real_weights / STVGG16_FILES[0])
+    blurred, warped, hr = (read(real_weights / "ref" / name) for name in ("ex_p0.png", "ex_p1.png", "ex_ref.png"))
+    assert loss(warped, hr) < loss(blurred, hr)
+    assert F.mse_loss(warped, hr) > F.mse_loss(blurred, hr)
+
+
+def test_the_st_vgg16_weights_are_found_where_srkit_data_points(
+    real_weights: Path, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRKIT_DATA", str(real_weights.parent))
+    volume = torch.rand(1, 1, 8, 8, 8, requires_grad=True)
+    stvgg16_loss(layers="relu2_2")(volume, torch.rand(1, 1, 8, 8, 8)).backward()
+    assert float(volume.grad.abs().sum()) > 0
