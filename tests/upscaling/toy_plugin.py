@@ -38,19 +38,25 @@ class FileSink:
         self.target, self.plan, self.slab = target, plan, Slab(0, slab)
 
     def __enter__(self):
-        shape = (self.plan.frames, len(self.plan.channels), *self.plan.grid.shape)
-        self.array = np.lib.format.open_memmap(self.target, "w+", self.plan.encoding.dtype, shape)
+        self.shape = (self.plan.frames, len(self.plan.channels), *self.plan.grid.shape)
+        self.file = self.target.open("wb")
+        header = {"descr": self.plan.encoding.dtype.str, "fortran_order": False, "shape": self.shape}
+        np.lib.format.write_array_header_1_0(self.file, header)
+        self.start = self.file.tell()
         return self
 
     def write(self, window, frame, stored, valid):
-        self.array[(frame, slice(None), *window.slices)] = stored
+        row = int(np.prod(self.shape[3:])) * stored.itemsize
+        for channel, samples in enumerate(stored):
+            rows = (frame * self.shape[1] + channel) * self.shape[2] + window.start[0]
+            self.file.seek(self.start + rows * row)
+            self.file.write(samples.tobytes())
 
     def __exit__(self, kind, error, trace):
+        self.file.close()
         if error is None:
-            self.array.flush()
             text = {"affine": self.plan.grid.affine.tolist(), "by": self.plan.provenance.sentence()}
             self.target.with_suffix(".json").write_text(json.dumps(text))
-        del self.array
 
 
 class StackSink:
