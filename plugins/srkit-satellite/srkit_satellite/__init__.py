@@ -1,0 +1,1 @@
+"""Satellite and aerial rasters for srkit: the same scene, sharper, with its georeferencing."""

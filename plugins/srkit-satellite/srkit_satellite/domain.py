@@ -1,0 +1,46 @@
+"""The domain `satellite`: its options and the defaults of its recipes. Light: imports no GDAL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from srkit.domain import Domain, Option
+
+NAME = "satellite"
+
+OPTIONS = (
+    Option(
+        "categorical",
+        str,
+        "refuse",
+        "what to do with classes, palettes, quality bits and 1-bit bands: refuse the raster, or repeat their pixels",
+        choices=("refuse", "nearest"),
+    ),
+    Option(
+        "alpha_band",
+        str,
+        "auto",
+        "what a band tagged as alpha is (auto: by its name and values; RGB+NIR files often tag the infrared so)",
+        choices=("auto", "alpha", "image"),
+    ),
+    Option("co", str, (), "a GeoTIFF creation option as KEY=VALUE, such as COMPRESS=ZSTD", many=True),
+    Option(
+        "overviews",
+        str,
+        "auto",
+        "overviews of the output (auto: built anew where the source has some)",
+        choices=("auto", "none"),
+    ),
+)
+
+MTF_AT_NYQUIST = 0.3
+"""Usual response of optical sensors at the Nyquist frequency; Sentinel-2 bands have 0.19 to 0.39."""
+
+TRAINING: dict[str, Any] = {
+    "scale": 2,
+    "network": {"name": "srresnet", "parameters": {"features": 32, "blocks": 4, "skip": "bicubic"}},
+    "normalizer": {"kind": "item-range"},
+}
+"""Any sensor works: each item is mapped by its own robust range, and the network adds to bicubic interpolation."""
+
+SATELLITE = Domain(NAME, "Satellite and aerial rasters", OPTIONS, fidelity_first=True, training=TRAINING)

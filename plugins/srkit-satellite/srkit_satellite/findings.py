@@ -1,0 +1,80 @@
+"""What there is to say about a raster before it is treated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from srkit import Finding
+from srkit_satellite.georeference import is_kept
+from srkit_satellite.source import RasterSource
+from srkit_satellite.validity import usable_nodata
+
+
+def inspect_raster(source: RasterSource) -> list[Finding]:
+    """Return what was understood of an opened raster, what is odd, and what keeps it from being treated."""
+    return [
+        _summary(source),
+        *source.bands.findings,
+        *_on_georeference(source),
+        *_on_nodata(source),
+        *_on_container(source.dataset),
+    ]
+
+
+def _summary(source: RasterSource) -> Finding:
+    dataset = source.dataset
+    marks = {"all": "no pixels marked as invalid", "nodata": "nodata", "mask": "a mask", "alpha": "an alpha band"}
+    tied = ", ".join(source.georeference.kinds) or "no georeference"
+    return Finding(
+        "info",
+        f"{dataset.driver}, {dataset.width} x {dataset.height} pixels, {dataset.count} band(s) of {dataset.dtypes[0]} "
+        f"({', '.join(channel.name for channel in source.channels)}), {tied}, {marks[source.validity.kind]}",
+        "S10",
+    )
+
+
+def _on_georeference(source: RasterSource) -> Iterator[Finding]:
+    tied = source.georeference
+    if not tied.kinds:
+        yield Finding("warning", "the raster says nothing on where it lies; neither will the output", "G5")
+    elif tied.transform is None and tied.crs is not None:
+        yield Finding("warning", "there is a CRS and no transform; the output keeps it so", "G5")
+    elif tied.transform is not None and tied.crs is None:
+        yield Finding("warning", "there is a transform and no CRS; the output keeps it so, and none is guessed", "G8")
+    crs = tied.crs or tied.gcp_crs
+    if crs is not None and not is_kept(crs):
+        yield Finding("info", "GeoTIFF cannot hold this CRS in full; the output keeps it in a tag too", "G8")
+    if source.dataset.tags(ns="GEOLOCATION"):
+        yield Finding(
+            "refusal", "it is placed by a geolocation array, which cannot be scaled; run gdalwarp -geoloc first", "G13"
+        )
+
+
+def _on_nodata(source: RasterSource) -> Iterator[Finding]:
+    values = {v for v in source.dataset.nodatavals if v is not None}
+    dtype = source.encoding.dtype
+    odd = sorted({f"{v:g}" for v in values if usable_nodata(dtype, v) is None})
+    if odd:
+        text = f"nodata {', '.join(odd)} is no value of {dtype.name}: no pixel has it, and the output keeps it as a tag"
+        yield Finding("warning", text, "V3")
+    if source.validity.kind == "mask" and values:
+        yield Finding("info", "there are a mask and a nodata value; the mask counts, as GDAL has it", "V6")
+    if dtype.kind == "u" and source.validity.kind == "nodata" and float(np.iinfo(dtype).max) in values:
+        text = f"nodata is {np.iinfo(dtype).max}, which saturated pixels have as well; they count as invalid"
+        yield Finding("warning", text, "V3")
+    if len({repr(v) for v in source.dataset.nodatavals}) > 1:
+        yield Finding("info", "bands differ in nodata; the output keeps that in a side file .aux.xml", "V3")
+    if dtype.kind == "f" and not values and source.validity.kind == "all":
+        yield Finding("info", "NaN and infinities count as invalid, and stay what they are", "V5")
+
+
+def _on_container(dataset: Any) -> Iterator[Finding]:
+    if dataset.subdatasets:
+        yield Finding(
+            "refusal",
+            f"the file holds {len(dataset.subdatasets)} images; extract one (gdal_translate {dataset.subdatasets[0]})",
+            "G14",
+        )

@@ -1,0 +1,135 @@
+"""What ties a raster to the ground, and how it moves when the raster is upscaled.
+
+GDAL's transform maps the outer *corner* of pixel (0, 0); a `Grid` maps its *centre*. This module is the door.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from rasterio.io import MemoryFile
+from rasterio.rpc import RPC
+
+from srkit import Grid
+
+CRS_TAG = "SRKIT_SOURCE_CRS_WKT"
+"""Default-domain tag that keeps the CRS in full where GeoTIFF keys cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Georeference:
+    """Transform, control points and RPC model of a raster.
+
+    Parameters
+    ----------
+    transform
+        Corner-based, columns and rows to x and y; None where the file says nothing.
+    crs
+        Of the transform; None if unknown.
+    gcps, gcp_crs
+        Ground control points in corner-based rows and columns, and their CRS.
+    rpcs
+        Rational polynomial model; its pixel 0 is a *centre*.
+    wkt
+        The CRS in words, as `Grid.reference` has it.
+    """
+
+    transform: Affine | None = None
+    crs: CRS | None = None
+    gcps: tuple[GroundControlPoint, ...] = ()
+    gcp_crs: CRS | None = None
+    rpcs: RPC | None = None
+    wkt: str | None = None
+
+    @classmethod
+    def of(cls, dataset: Any) -> Georeference:
+        """Return what an opened dataset says; where it has a transform, control points add nothing."""
+        transform = None if dataset.transform.is_identity else dataset.transform
+        gcps, gcp_crs = dataset.gcps if transform is None else ([], None)
+        wkt = dataset.tags().get(CRS_TAG) or wkt_of(dataset.crs)
+        return cls(transform, dataset.crs, tuple(gcps), gcp_crs, dataset.rpcs, wkt)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What there is, in words."""
+        found = {
+            "transform": self.transform is not None,
+            "CRS": self.crs is not None,
+            "control points": bool(self.gcps),
+            "RPC": self.rpcs is not None,
+        }
+        return tuple(name for name, there in found.items() if there)
+
+    def upscaled(self, scale: tuple[int, int]) -> Georeference:
+        """Return the same ground under `scale` (row, column) times the pixels; corners stay where they are."""
+        rows, columns = scale
+        return replace(
+            self,
+            transform=None if self.transform is None else self.transform * Affine.scale(1 / columns, 1 / rows),
+            gcps=tuple(_moved_point(point, rows, columns) for point in self.gcps),
+            rpcs=None if self.rpcs is None else _moved_rpc(self.rpcs, rows, columns),
+        )
+
+    def grid(self, shape: tuple[int, int]) -> Grid:
+        """Return the centre-based grid of a raster of `shape` (rows, columns); pixel space without a transform."""
+        if self.transform is None:
+            return Grid.pixels(shape)
+        t = self.transform
+        affine = np.array(
+            [
+                [t.b, t.a, t.c + (t.a + t.b) / 2],
+                [t.e, t.d, t.f + (t.d + t.e) / 2],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+        return Grid(shape, affine, self.wkt)
+
+
+def _moved_point(point: GroundControlPoint, rows: int, columns: int) -> GroundControlPoint:
+    return GroundControlPoint(
+        row=point.row * rows, col=point.col * columns, x=point.x, y=point.y, z=point.z, id=point.id, info=point.info
+    )
+
+
+def _moved_rpc(rpcs: RPC, rows: int, columns: int) -> RPC:
+    """Pixel 0 of an RPC is a centre, so half a pixel is added before scaling and taken off again."""
+    fields = rpcs.to_dict()
+    fields["line_off"] = rows * (rpcs.line_off + 0.5) - 0.5
+    fields["samp_off"] = columns * (rpcs.samp_off + 0.5) - 0.5
+    fields["line_scale"] = rpcs.line_scale * rows
+    fields["samp_scale"] = rpcs.samp_scale * columns
+    return RPC(**fields)
+
+
+def wkt_of(crs: CRS | None) -> str | None:
+    """Return a CRS as WKT 2, or as GDAL's own WKT where WKT 2 cannot say it."""
+    if crs is None:
+        return None
+    try:
+        return str(crs.to_wkt(version="WKT2_2019"))
+    except CRSError:
+        return str(crs.to_wkt())
+
+
+def as_stored(crs: CRS) -> CRS | None:
+    """Return what a GeoTIFF gives back for a CRS: its keys cannot hold every one."""
+    with MemoryFile() as memory:
+        profile = {"driver": "GTiff", "width": 1, "height": 1, "count": 1, "dtype": "uint8"}
+        with memory.open(**profile, crs=crs, transform=Affine(1, 0, 1, 0, -1, 1)):
+            pass
+        with memory.open() as dataset:
+            return dataset.crs
+
+
+def is_kept(crs: CRS) -> bool:
+    """Tell whether a GeoTIFF gives back the same CRS, word by word."""
+    with rasterio.Env():
+        stored = as_stored(crs)
+    return stored is not None and stored == crs and wkt_of(stored) == wkt_of(crs)

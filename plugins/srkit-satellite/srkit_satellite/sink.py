@@ -1,0 +1,156 @@
+"""Writes a GeoTIFF: what it says first, then whole rows of blocks once each, then overviews."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window as RasterWindow
+
+from srkit import OutputError, OutputPlan, Slab, UsageError, Window
+from srkit_satellite.blueprint import Blueprint, blueprint_of
+from srkit_satellite.opening import cause_of, provide_cache
+from srkit_satellite.sidecar import write_sidecar
+from srkit_satellite.source import RasterSource
+
+HARDLY_FREE = 2**20
+
+
+class GeoTiffSink:
+    """See `srkit.Sink`. Compression is lossless, and the same input gives the same bytes."""
+
+    lossless = True
+
+    def __init__(self, target: Path, source: RasterSource, plan: OutputPlan) -> None:
+        self.blueprint = blueprint_of(source, plan)
+        self.slab = Slab(0, self.blueprint.layout.slab_rows)
+        self._target = target
+        self._source = source.path
+        self._dataset: Any = None
+
+    def __enter__(self) -> Self:
+        """Create the file with all that it says."""
+        row = self.blueprint.shape[1] * len(self.blueprint.bands) * self.blueprint.dtype.itemsize
+        provide_cache(2 * row * self.slab.size)
+        with self._guarded():
+            self._dataset = rasterio.open(self._target, "w", **creation_arguments(self.blueprint))
+            describe(self._dataset, self.blueprint)
+        return self
+
+    def write(
+        self, window: Window, frame: int, stored: np.ndarray[Any, Any], valid: np.ndarray[Any, Any] | None
+    ) -> None:
+        """Write one slab of all bands; where the output has a mask, a pixel is valid if any of its bands is."""
+        place = RasterWindow(window.start[1], window.start[0], window.shape[1], window.shape[0])
+        with self._guarded():
+            self._dataset.write(stored, window=place)
+            if self.blueprint.masked:
+                mask = np.ones(window.shape, np.bool_) if valid is None else valid.any(axis=0)
+                self._dataset.write_mask(mask.astype(np.uint8) * 255, window=place)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file, and build its overviews unless there was an error."""
+        if error is not None:
+            self._give_up()
+            return
+        with self._guarded():
+            self._dataset.close()
+            write_sidecar(self._target, self.blueprint, self._source)
+            if self.blueprint.levels:
+                self._build_overviews()
+
+    def _give_up(self) -> None:
+        if self._dataset is None:
+            return
+        try:
+            with self._guarded():
+                self._dataset.close()
+        except OutputError:
+            return  # the error that led here is the one that counts
+
+    def _build_overviews(self) -> None:
+        how = Resampling.nearest if self.blueprint.categorical else Resampling.average
+        with rasterio.open(self._target, "r+", driver="GTiff") as dataset:
+            dataset.build_overviews(list(self.blueprint.levels), how)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Give GDAL its settings for the length of a call, and its failures a sentence."""
+        settings = {"GDAL_TIFF_INTERNAL_MASK": True, "GDAL_NUM_THREADS": "1"}
+        if self.blueprint.layout.tiled:
+            settings["GDAL_TIFF_OVR_BLOCKSIZE"] = str(self.blueprint.layout.block_rows)
+        try:
+            with warnings.catch_warnings(), rasterio.Env(**settings):
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the source had none either, and was told of
+                yield
+        except (RasterioError, OSError, rasterio._err.CPLE_BaseError) as error:
+            if shutil.disk_usage(self._target.parent).free < HARDLY_FREE:
+                raise OutputError(f"{self._target.name}: the disk is full; free some space and start again") from error
+            raise OutputError(f"{self._target.name}: cannot be written ({cause_of(error, self._target)})") from error
+
+
+def create_sink(target: Path, source: RasterSource, plan: OutputPlan) -> GeoTiffSink:
+    """Return the sink of an output. Raises UsageError for a format that is not GeoTIFF."""
+    if plan.format not in (None, "gtiff", "geotiff", "tif", "tiff"):
+        raise UsageError(f"rasters are written as GeoTIFF, not as {plan.format!r}; leave the format out")
+    return GeoTiffSink(target, source, plan)
+
+
+def creation_arguments(blueprint: Blueprint) -> dict[str, Any]:
+    """Return the arguments of `rasterio.open` for an output."""
+    tied = blueprint.georeference
+    arguments: dict[str, Any] = {
+        "driver": "GTiff",
+        "height": blueprint.shape[0],
+        "width": blueprint.shape[1],
+        "count": len(blueprint.bands),
+        "dtype": blueprint.dtype.name,
+        "nodata": blueprint.one_nodata,
+        **blueprint.options,
+    }
+    if tied.gcps:
+        return {**arguments, "gcps": list(tied.gcps), "crs": tied.gcp_crs}
+    if tied.transform is not None:
+        arguments["transform"] = tied.transform
+    return {**arguments, "crs": tied.crs}
+
+
+def describe(dataset: Any, blueprint: Blueprint) -> None:
+    """Say all that an output says, before its first sample: later, GDAL would put some of it into side files."""
+    bands = blueprint.bands
+    dataset.colorinterp = [band.colorinterp for band in bands]
+    dataset.descriptions = [band.description for band in bands]
+    if any((band.scale, band.offset) != (1.0, 0.0) for band in bands):
+        dataset.scales = [band.scale for band in bands]
+        dataset.offsets = [band.offset for band in bands]
+    if any(band.unit for band in bands):
+        dataset.units = [band.unit for band in bands]
+    for number, band in enumerate(bands, start=1):
+        if band.colormap is not None:
+            dataset.write_colormap(number, dict(band.colormap))
+    if blueprint.georeference.rpcs is not None:
+        dataset.rpcs = blueprint.georeference.rpcs
+    _tag(dataset, blueprint)
+
+
+def _tag(dataset: Any, blueprint: Blueprint) -> None:
+    tags = dict(blueprint.tags.dataset)
+    if blueprint.point is not None:
+        tags["AREA_OR_POINT"] = blueprint.point
+    dataset.update_tags(**tags)
+    for name, entries in blueprint.tags.namespaces.items():
+        dataset.update_tags(ns=name, **entries)
+    for number, domains in enumerate(blueprint.tags.bands, start=1):
+        for name, entries in domains.items():
+            dataset.update_tags(number, ns=name or None, **entries)

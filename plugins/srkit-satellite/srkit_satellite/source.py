@@ -1,0 +1,103 @@
+"""A raster as a `Source`: rows and columns, its own numbers (DN), validity per band."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterWindow
+
+from srkit import Block, Encoding, InputError, Item, Role, Slab, Window
+from srkit_satellite.bands import bands_of
+from srkit_satellite.georeference import Georeference
+from srkit_satellite.opening import cause_of, itemsize_of, open_raster, provide_cache
+from srkit_satellite.validity import Validity, usable_nodata
+
+READ_ROWS = 256
+READ_BYTES = 2**26
+
+
+class RasterSource:
+    """One opened raster; see `srkit.Source` for what the attributes mean.
+
+    Values are the stored numbers: scale and offset tags are kept for the output and never applied.
+
+    Attributes
+    ----------
+    path, dataset
+        The file, and rasterio's dataset of it.
+    georeference, validity, bands
+        What the file says on these.
+    """
+
+    frames = 1
+    roles: Mapping[Role, int] = {"row": 0, "column": 1}
+
+    def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
+        self.path = path
+        self.dataset = open_raster(path)
+        try:
+            self._describe(options)
+        except (RasterioError, OSError) as error:
+            self.dataset.close()
+            raise InputError(f"{path}: cannot be read ({cause_of(error, path)}); the file is broken") from error
+        except InputError:
+            self.dataset.close()
+            raise
+
+    def _describe(self, options: Mapping[str, Any]) -> None:
+        dataset = self.dataset
+        dtype = np.dtype(dataset.dtypes[0])
+        self.georeference = Georeference.of(dataset)
+        self.grid = self.georeference.grid((dataset.height, dataset.width))
+        self.bands = bands_of(dataset, self.path.stem, options)
+        self.channels = self.bands.channels
+        self.validity = Validity.of(dataset, self.bands.trapped)
+        nodata = tuple(usable_nodata(dtype, value) for value in dataset.nodatavals)
+        self.encoding = Encoding(dtype, nodata=nodata if any(n is not None for n in nodata) else ())
+        self.fixed_axes: Mapping[int, str] = {}
+        self.extent = Window.whole(self.grid.shape)
+        self.slab = Slab(0, self._rows_at_once())
+        provide_cache(3 * self._bytes_of_rows(max(self.slab.size, dataset.block_shapes[0][0])))
+
+    def _rows_at_once(self) -> int:
+        block = int(self.dataset.block_shapes[0][0])
+        rows = block * max(1, READ_ROWS // block)
+        while rows > 2 * block and self._bytes_of_rows(rows) > READ_BYTES:
+            rows = rows // 2 // block * block
+        return rows
+
+    def _bytes_of_rows(self, rows: int) -> int:
+        return int(rows * self.dataset.width * self.dataset.count * itemsize_of(self.dataset))
+
+    def read(self, window: Window, frame: int = 0) -> Block:
+        """Return the samples of `window`, as float, with their validity. Raises InputError for broken blocks."""
+        stored, valid = self.read_stored(window)
+        return Block(self.encoding.decode(stored), valid)
+
+    def read_stored(self, window: Window) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
+        """Return the samples of `window` as the file holds them, ``(C, rows, columns)``, and their validity."""
+        if self.dataset.closed:
+            raise InputError(f"{self.path}: was closed; open its item again")
+        (row, column), (rows, columns) = window.start, window.shape
+        place = RasterWindow(column, row, columns, rows)
+        try:
+            stored = self.dataset.read(window=place)
+            return stored, self.validity.read(self.dataset, place, stored)
+        except (RasterioError, OSError) as error:
+            raise InputError(
+                f"{self.path}: rows {row} to {row + rows - 1} cannot be read ({cause_of(error, self.path)}); "
+                "the file is broken or cut short, fetch it again"
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self.dataset.close()
+
+
+def open_item(item: Item, options: Mapping[str, Any]) -> RasterSource:
+    """Return the source of an item. Raises InputError, in one sentence, for what cannot be treated correctly."""
+    return RasterSource(item.path, options)

@@ -1,0 +1,198 @@
+"""Compares a staged output with what its source and plan demand; each failure bears the number of its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+
+from srkit import Finding, OutputPlan, Window
+from srkit_satellite.blueprint import Blueprint, blueprint_of
+from srkit_satellite.georeference import CRS_TAG, Georeference, wkt_of
+from srkit_satellite.source import RasterSource
+
+CORNER_TOLERANCE = 1e-6  # source pixels
+GCP_TOLERANCE = 1e-9
+LOSSY = ("jpeg", "webp", "lerc", "lerc_deflate", "lerc_zstd", "jpeg2000", "jxl")
+
+
+def verify_output(source: RasterSource, staged: Path, plan: OutputPlan) -> list[Finding]:
+    """Return a failure for everything that the output at `staged` says otherwise than it must; sorted by check.
+
+    The core has compared the samples with what was written.
+    """
+    wanted = blueprint_of(source, plan)
+    output = RasterSource(staged, plan.options)
+    try:
+        return [
+            *_check_geometry(source, output, wanted, plan),
+            *_check_storage(output.dataset, wanted),
+            *_check_bands(output.dataset, wanted),
+            *_check_tags(output.dataset, wanted),
+            *_check_validity(source, output, wanted, plan),
+        ]
+    finally:
+        output.close()
+
+
+def _failure(code: str, text: str) -> Finding:
+    return Finding("failure", text, code)
+
+
+def _check_geometry(
+    source: RasterSource, output: RasterSource, wanted: Blueprint, plan: OutputPlan
+) -> Iterator[Finding]:
+    found, tied = output.georeference, wanted.georeference
+    if (output.dataset.height, output.dataset.width) != wanted.shape:
+        yield _failure("G9", f"the size is {output.dataset.shape} instead of {wanted.shape}")
+        return
+    if found.transform != tied.transform:
+        yield _failure("G1", f"the transform is {_short(found.transform)} instead of {_short(tied.transform)}")
+    elif tied.transform is not None and _corner_shift(source.dataset, output.dataset) > CORNER_TOLERANCE:
+        yield _failure("G2", f"corners are off by {_corner_shift(source.dataset, output.dataset):.3g} source pixels")
+    if (output.dataset.tags().get("AREA_OR_POINT") or "Area") != (wanted.point or "Area"):
+        yield _failure("G4", f"AREA_OR_POINT is {output.dataset.tags().get('AREA_OR_POINT')}, not {wanted.point}")
+    yield from _check_points(found, tied)
+    yield from _check_rpcs(found, tied)
+    yield from _check_crs(output, source, plan)
+
+
+def _short(transform: Affine | None) -> str:
+    return "none" if transform is None else f"({', '.join(f'{x:.12g}' for x in tuple(transform)[:6])})"
+
+
+def _corner_shift(source: Any, output: Any) -> float:
+    """Return how far the outer corners lie apart, in source pixels."""
+    inverse = ~source.transform
+    shifts = []
+    for x, y in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        column, row = inverse * (output.transform * (x * output.width, y * output.height))
+        shifts += [abs(column - x * source.width), abs(row - y * source.height)]
+    return float(max(shifts))
+
+
+def _check_points(found: Georeference, wanted: Georeference) -> Iterator[Finding]:
+    ours = [(p.row, p.col, p.x, p.y, p.z) for p in found.gcps]
+    theirs = [(p.row, p.col, p.x, p.y, p.z) for p in wanted.gcps]
+    if len(ours) != len(theirs) or not np.allclose(
+        np.array(ours, dtype=np.float64), np.array(theirs, dtype=np.float64), rtol=1e-12, atol=GCP_TOLERANCE
+    ):
+        yield _failure("G6", f"{len(ours)} control points are not where the {len(theirs)} of the source belong")
+    elif wanted.gcps and found.gcp_crs != wanted.gcp_crs and wkt_of(wanted.gcp_crs) != found.wkt:
+        yield _failure("G6", "the CRS of the control points was lost")
+
+
+def _check_rpcs(found: Georeference, wanted: Georeference) -> Iterator[Finding]:
+    if (found.rpcs is None) != (wanted.rpcs is None):
+        yield _failure("G7", "the RPC model was lost" if found.rpcs is None else "an RPC model came from nowhere")
+    elif found.rpcs is not None and wanted.rpcs is not None:
+        ours, theirs = found.rpcs.to_dict(), wanted.rpcs.to_dict()
+        wrong = [k for k, v in theirs.items() if v is not None and not _near(ours[k], v)]
+        if wrong:
+            yield _failure("G7", f"RPC fields {', '.join(wrong)} differ from the formula")
+
+
+def _near(a: Any, b: Any) -> bool:
+    return a is not None and bool(np.allclose(a, b, rtol=1e-12, atol=1e-12))
+
+
+def _check_crs(output: RasterSource, source: RasterSource, plan: OutputPlan) -> Iterator[Finding]:
+    ours, theirs = output.georeference, source.georeference
+    if (ours.crs is None) != (theirs.crs is None):
+        yield _failure("G8", "the CRS was lost" if ours.crs is None else "a CRS came from nowhere")
+    elif ours.crs is not None and ours.wkt != theirs.wkt:
+        yield _failure("G8", "the CRS is another one than the source's")
+    elif output.dataset.tags().get(CRS_TAG):
+        yield Finding("warning", f"GeoTIFF cannot hold this CRS in full; it is kept in the tag {CRS_TAG}", "G8")
+
+
+def _check_storage(output: Any, wanted: Blueprint) -> Iterator[Finding]:
+    if any(dtype != wanted.dtype.name for dtype in output.dtypes):
+        yield _failure("V1", f"the samples are {output.dtypes[0]} instead of {wanted.dtype.name}")
+    columns = wanted.layout.block_columns
+    if any(tuple(block) != (wanted.layout.block_rows, columns) for block in output.block_shapes):
+        yield _failure("L1", f"the blocks are {output.block_shapes[0]}, not {(wanted.layout.block_rows, columns)}")
+    if output.compression is not None and str(output.compression.value).lower() in LOSSY:
+        yield _failure("L2", f"the compression {output.compression.value} is not lossless")
+    if tuple(output.overviews(1)) != wanted.levels:
+        yield _failure("L7", f"the overviews are {output.overviews(1)} instead of {list(wanted.levels)}")
+
+
+def _check_bands(output: Any, wanted: Blueprint) -> Iterator[Finding]:
+    if output.count != len(wanted.bands):
+        yield _failure("D1", f"there are {output.count} bands instead of {len(wanted.bands)}")
+        return
+    for index, band in enumerate(wanted.bands):
+        said: Mapping[str, tuple[str, Any, Any]] = {
+            "description": ("D1", output.descriptions[index], band.description),
+            "colour interpretation": ("D2", output.colorinterp[index], band.colorinterp),
+            "scale": ("D3", output.scales[index], band.scale),
+            "offset": ("D3", output.offsets[index], band.offset),
+            "unit": ("D3", output.units[index] or "", band.unit),
+            "nodata value": ("V3", repr(output.nodatavals[index]), repr(band.nodata)),
+        }
+        for what, (code, found, right) in said.items():
+            if found != right:
+                yield _failure(code, f"the {what} of band {index + 1} is {found!r} instead of {right!r}")
+        if band.colormap is not None and _colormap(output, index) != dict(band.colormap):
+            yield _failure("D8", f"the colour table of band {index + 1} differs")
+
+
+def _colormap(output: Any, index: int) -> Any:
+    try:
+        return output.colormap(index + 1)
+    except ValueError:
+        return None
+
+
+def _check_tags(output: Any, wanted: Blueprint) -> Iterator[Finding]:
+    yield from _check_domain("D4", "the dataset", output.tags(), wanted.tags.dataset)
+    for name, tags in wanted.tags.namespaces.items():
+        yield from _check_domain("D6", f"domain {name!r}", output.tags(ns=name), tags)
+    for number, domains in enumerate(wanted.tags.bands, start=1):
+        for name, tags in domains.items():
+            found = output.tags(number, ns=name or None)
+            yield from _check_domain("D6", f"band {number}, domain {name!r}", found, tags)
+    stale = [key for i in range(output.count + 1) for key in output.tags(i) if key.startswith("STATISTICS_")]
+    if stale:
+        yield _failure("D5", f"statistics of the old pixels were kept ({', '.join(sorted(set(stale)))})")
+
+
+def _check_domain(code: str, where: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
+    wrong = [key for key, value in wanted.items() if found.get(key) != value]
+    if wrong:
+        yield _failure(code, f"tags of {where} are lost or changed: {', '.join(wrong)}")
+
+
+def _check_validity(
+    source: RasterSource, output: RasterSource, wanted: Blueprint, plan: OutputPlan
+) -> Iterator[Finding]:
+    if output.validity.kind != source.validity.kind:
+        yield _failure("V6", f"invalid pixels are marked by {output.validity.kind}, not by {source.validity.kind}")
+    if output.dataset.count != len(wanted.bands) or output.grid.shape != wanted.shape:
+        return
+    if source.validity.kind == "all" and wanted.dtype.kind != "f":
+        return
+    if any(band.source is None for band in wanted.bands):
+        return
+    off = 0
+    for window in source.slab.windows(source.grid.shape):
+        off += _footprint_difference(source, output, window, plan.scale)
+    if off:
+        yield _failure("V7", f"{off} samples are valid in the output and not in the source, or the other way round")
+
+
+def _footprint_difference(source: RasterSource, output: RasterSource, window: Window, scale: tuple[int, ...]) -> int:
+    """Return how many output samples of a source window have another validity than their source sample."""
+    fine = window.upscaled(scale)
+    _, before = source.read_stored(window)
+    _, after = output.read_stored(fine)
+    if before is None and after is None:
+        return 0
+    ones = np.ones((1, *window.shape), np.bool_)
+    expected = (ones if before is None else before).repeat(scale[0], axis=1).repeat(scale[1], axis=2)
+    found = np.ones((1, *fine.shape), np.bool_) if after is None else after
+    return int((expected != found).sum())
