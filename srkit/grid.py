@@ -228,6 +228,11 @@ class Grid:
         return len(self.shape)
 
     @property
+    def is_pixel_space(self) -> bool:
+        """Whether world units are the indices themselves: a file that says nothing of where it lies."""
+        return self.reference is None and bool(np.array_equal(self.affine, np.eye(self.ndim + 1)))
+
+    @property
     def spacing(self) -> tuple[float, ...]:
         """World units per sample along each axis: the column norms of the affine."""
         return tuple(float(x) for x in np.linalg.norm(self.affine[:-1, :-1], axis=0))

@@ -18,11 +18,6 @@ from srkit.testing.fixtures import ContractFixtures
 from srkit.testing.outputs import contents, make_output, plan_for, repeated, target_for
 
 
-def is_pixel_space(grid: Grid) -> bool:
-    """Tell whether world units are the indices themselves, so that the file says nothing of where it lies."""
-    return grid.reference is None and grid == Grid.pixels(grid.shape)
-
-
 class SinkContract(ContractFixtures):
     """An output, reopened by the domain's own discovery, is what was planned and written."""
 
@@ -56,7 +51,7 @@ class SinkContract(ContractFixtures):
     def test_grid_is_the_planned_one(
         self, source: Source, reopened: Source, plan: OutputPlan, example: Example
     ) -> None:
-        if is_pixel_space(source.grid):
+        if source.grid.is_pixel_space:
             assert reopened.grid == Grid.pixels(plan.grid.shape)
             return
         assert reopened.grid.shape == plan.grid.shape
@@ -64,7 +59,7 @@ class SinkContract(ContractFixtures):
         assert plan.grid.distance(reopened.grid) <= example.tolerance
 
     def test_outer_corners_stay_where_they_were(self, reopened: Source, source: Source, example: Example) -> None:
-        if is_pixel_space(source.grid):
+        if source.grid.is_pixel_space:
             pytest.skip("pixel space is counted anew in every file")
         inverse = np.linalg.pinv(source.grid.affine[:-1, :-1])
         shift = (reopened.grid.corners() - source.grid.corners()) @ inverse.T

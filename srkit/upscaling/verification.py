@@ -75,6 +75,8 @@ def _reopened(session: Session, item: Item, staged: Path) -> Source:
 
 
 def _check_grid(found: Grid, wanted: Grid) -> None:
+    if found.is_pixel_space and found.shape == wanted.shape and wanted.reference is None:
+        return  # the format says nothing of where samples lie, so every file counts its own
     distance = wanted.distance(found)
     if distance <= PIXEL_TOLERANCE:
         return
