@@ -112,13 +112,21 @@ def _band(source: RasterSource, plan: OutputPlan, index: int) -> BandBlueprint:
         source=own,
         name=channel.name,
         description=dataset.descriptions[own],
-        colorinterp=ColorInterp.undefined if own in source.bands.trapped else dataset.colorinterp[own],
+        colorinterp=_colorinterp(source, index, own),
         scale=float(dataset.scales[own]),
         offset=float(dataset.offsets[own]),
         unit=dataset.units[own] or "",
         nodata=nodata,
         colormap=dataset.colormap(own + 1) if has_colormap(dataset, own) else None,
     )
+
+
+def _colorinterp(source: RasterSource, index: int, own: int) -> ColorInterp:
+    """Return how a band is shown; the first band of a TIFF is grey where nothing else is said."""
+    said = source.dataset.colorinterp[own]
+    if own in source.bands.trapped or said == ColorInterp.undefined:
+        return ColorInterp.gray if index == 0 else ColorInterp.undefined
+    return said
 
 
 def _tags(source: RasterSource, plan: OutputPlan, bands: tuple[BandBlueprint, ...]) -> CarriedTags:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from srkit import Finding
+from srkit_satellite.bands import FEW_LEVELS, sampled
 from srkit_satellite.georeference import is_kept
 from srkit_satellite.source import RasterSource
 from srkit_satellite.validity import usable_nodata
@@ -20,6 +21,7 @@ def inspect_raster(source: RasterSource) -> list[Finding]:
         *source.bands.findings,
         *_on_georeference(source),
         *_on_nodata(source),
+        *_on_levels(source),
         *_on_container(source.dataset),
     ]
 
@@ -69,6 +71,21 @@ def _on_nodata(source: RasterSource) -> Iterator[Finding]:
         yield Finding("info", "bands differ in nodata; the output keeps that in a side file .aux.xml", "V3")
     if dtype.kind == "f" and not values and source.validity.kind == "all":
         yield Finding("info", "NaN and infinities count as invalid, and stay what they are", "V5")
+
+
+def _on_levels(source: RasterSource) -> Iterator[Finding]:
+    """Yield a warning on what may be a map of classes that does not say so."""
+    if len(source.channels) != 1 or source.channels[0].role != "image" or source.encoding.dtype.kind == "f":
+        return
+    values = sampled(source.dataset, 0)
+    levels = np.unique(values).size
+    if values.size >= 1000 and 2 <= levels <= FEW_LEVELS:
+        yield Finding(
+            "warning",
+            f"the band has {levels} different numbers; if these are classes, a network invents others: "
+            "repeat them with --model nearest",
+            "V20",
+        )
 
 
 def _on_container(dataset: Any) -> Iterator[Finding]:

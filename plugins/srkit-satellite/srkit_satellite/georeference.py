@@ -72,7 +72,7 @@ class Georeference:
         rows, columns = scale
         return replace(
             self,
-            transform=None if self.transform is None else self.transform * Affine.scale(1 / columns, 1 / rows),
+            transform=None if self.transform is None else _finer(self.transform, rows, columns),
             gcps=tuple(_moved_point(point, rows, columns) for point in self.gcps),
             rpcs=None if self.rpcs is None else _moved_rpc(self.rpcs, rows, columns),
         )
@@ -90,6 +90,12 @@ class Georeference:
             ]
         )
         return Grid(shape, affine, self.wkt)
+
+
+def _finer(t: Affine, rows: int, columns: int) -> Affine:
+    """Return ``t @ Affine.scale(1 / columns, 1 / rows)``, spelt out since affine 2 and 3 differ in the operator."""
+    x, y = 1 / columns, 1 / rows
+    return Affine(t.a * x, t.b * y, t.c, t.d * x, t.e * y, t.f)
 
 
 def _moved_point(point: GroundControlPoint, rows: int, columns: int) -> GroundControlPoint:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.env import get_gdal_config, set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
@@ -27,6 +28,9 @@ WORLD_SUFFIXES = {
     "PNG": (".pgw", ".pngw", ".wld"),
     "JPEG": (".jgw", ".jpgw", ".jpegw", ".wld"),
 }
+GDAL_ERRORS = (RasterioError, OSError, CPLE_BaseError)
+"""What rasterio raises where GDAL fails; the last is GDAL's own, which some calls let through."""
+
 LARGEST_BLOCK = 2**31
 """Bytes of one block as it lies in memory; GDAL decodes whole blocks, so a claim beyond this is refused."""
 
@@ -101,7 +105,7 @@ def _opened(path: Path, driver: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # becomes a finding
             return rasterio.open(path.absolute(), driver=driver)
-    except (RasterioError, OSError, ValueError) as error:
+    except (*GDAL_ERRORS, ValueError) as error:
         raise InputError(f"{path}: claims to be {driver} and cannot be opened ({cause_of(error, path)})") from error
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rasterio.errors import RasterioError
 from rasterio.transform import RPCTransformer
 from rasterio.warp import transform as transform_points
 
 from srkit_satellite.georeference import Georeference
+from srkit_satellite.opening import GDAL_ERRORS
 
 CELL_DEGREES = 0.1
 """Height of a map cell, about 11 km."""
@@ -45,7 +45,7 @@ def footprint_of(dataset: Any, tied: Georeference) -> Footprint | None:
     """Return the box of a raster on Earth; None where it cannot be said (no CRS, off the Earth, another planet)."""
     try:
         longitudes, latitudes = _degrees(dataset, tied)
-    except (RasterioError, ValueError, OSError):
+    except (*GDAL_ERRORS, ValueError):
         return None
     if not (np.isfinite(longitudes).all() and np.isfinite(latitudes).all()) or np.abs(latitudes).max(initial=91) > 90:
         return None
@@ -59,7 +59,8 @@ def _degrees(dataset: Any, tied: Georeference) -> tuple[np.ndarray[Any, Any], np
     empty = np.empty(0)
     if tied.transform is not None and tied.crs is not None:
         columns, rows = _border(dataset.width, dataset.height)
-        x, y = tied.transform * (columns, rows)
+        t = tied.transform
+        x, y = t.a * columns + t.b * rows + t.c, t.d * columns + t.e * rows + t.f
         points = transform_points(tied.crs, "EPSG:4326", x, y)
     elif tied.gcps and tied.gcp_crs is not None:
         points = transform_points(tied.gcp_crs, "EPSG:4326", [p.x for p in tied.gcps], [p.y for p in tied.gcps])

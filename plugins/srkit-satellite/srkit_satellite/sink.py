@@ -13,12 +13,12 @@ from typing import Any, Self
 import numpy as np
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterWindow
 
 from srkit import OutputError, OutputPlan, Slab, UsageError, Window
 from srkit_satellite.blueprint import Blueprint, blueprint_of
-from srkit_satellite.opening import cause_of, provide_cache
+from srkit_satellite.opening import GDAL_ERRORS, cause_of, provide_cache
 from srkit_satellite.sidecar import write_sidecar
 from srkit_satellite.source import RasterSource
 
@@ -94,7 +94,7 @@ class GeoTiffSink:
             with warnings.catch_warnings(), rasterio.Env(**settings):
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the source had none either, and was told of
                 yield
-        except (RasterioError, OSError, rasterio._err.CPLE_BaseError) as error:
+        except GDAL_ERRORS as error:
             if shutil.disk_usage(self._target.parent).free < HARDLY_FREE:
                 raise OutputError(f"{self._target.name}: the disk is full; free some space and start again") from error
             raise OutputError(f"{self._target.name}: cannot be written ({cause_of(error, self._target)})") from error

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from srkit import Block, Encoding, InputError, Item, Role, Slab, Window
 from srkit_satellite.bands import bands_of
 from srkit_satellite.georeference import Georeference
-from srkit_satellite.opening import cause_of, itemsize_of, open_raster, provide_cache
+from srkit_satellite.opening import GDAL_ERRORS, cause_of, itemsize_of, open_raster, provide_cache
 from srkit_satellite.validity import Validity, usable_nodata
 
 READ_ROWS = 256
@@ -41,7 +40,7 @@ class RasterSource:
         self.dataset = open_raster(path)
         try:
             self._describe(options)
-        except (RasterioError, OSError) as error:
+        except GDAL_ERRORS as error:
             self.dataset.close()
             raise InputError(f"{path}: cannot be read ({cause_of(error, path)}); the file is broken") from error
         except InputError:
@@ -87,7 +86,7 @@ class RasterSource:
         try:
             stored = self.dataset.read(window=place)
             return stored, self.validity.read(self.dataset, place, stored)
-        except (RasterioError, OSError) as error:
+        except GDAL_ERRORS as error:
             raise InputError(
                 f"{self.path}: rows {row} to {row + rows - 1} cannot be read ({cause_of(error, self.path)}); "
                 "the file is broken or cut short, fetch it again"

@@ -66,12 +66,13 @@ def _short(transform: Affine | None) -> str:
 
 def _corner_shift(source: Any, output: Any) -> float:
     """Return how far the outer corners lie apart, in source pixels."""
-    inverse = ~source.transform
-    shifts = []
-    for x, y in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        column, row = inverse * (output.transform * (x * output.width, y * output.height))
-        shifts += [abs(column - x * source.width), abs(row - y * source.height)]
-    return float(max(shifts))
+    before = np.array(source.transform, dtype=np.float64).reshape(3, 3)
+    after = np.array(output.transform, dtype=np.float64).reshape(3, 3)
+    corners = np.array([(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)], dtype=np.float64).T
+    ours = after @ (corners * [[output.width], [output.height], [1]])
+    theirs = before @ (corners * [[source.width], [source.height], [1]])
+    shift = np.linalg.solve(before[:2, :2], ours[:2] - theirs[:2])
+    return float(np.abs(shift).max())
 
 
 def _check_points(found: Georeference, wanted: Georeference) -> Iterator[Finding]:
