@@ -50,7 +50,7 @@ def working_dtype(stored: npt.DTypeLike) -> np.dtype[Any]:
 
     Raises TypeError for 64-bit integers, complex and anything else that no float type holds.
     """
-    dtype = np.dtype(stored)
+    dtype = np.dtype(stored).newbyteorder("=")
     if (dtype.kind in "iu" and dtype.itemsize <= 2) or dtype in (np.float16, np.float32, np.bool_):
         return np.dtype(np.float32)
     if (dtype.kind in "iu" and dtype.itemsize == 4) or dtype == np.float64:
@@ -129,8 +129,8 @@ class Encoding:
 
     def _nudge(self, stored: Array, nodata: float, valid: BoolArray | None) -> None:
         low, high = self.limits
-        if not low <= nodata <= high:
-            return
+        if not low <= nodata <= high or (self.dtype.kind != "f" and nodata != int(nodata)):
+            return  # the type has no such value
         hits = stored == self.dtype.type(nodata)
         if valid is not None:
             hits &= valid
