@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from srkit.builtin.normalizer import RangeNormalizer, fit_range
+from srkit.builtin.normalizer import RangeNormalizer, fit_range, image_channels
 from srkit.builtin.patches import UniformSampler
 from srkit.builtin.split import split_by_group
 from srkit.domain import Degradation, Item, LossFactory, Metric, NetworkFactory, Part, PatchSampler
@@ -90,7 +90,8 @@ def srkit_patches(source: Source, size: tuple[int, ...]) -> PatchSampler:
 @hookimpl(trylast=True)
 def srkit_normalizer(spec: Mapping[str, Any], source: Source) -> Normalizer | None:
     """Return the linear normaliser for specs of kind ``range``, None for other kinds."""
-    return RangeNormalizer.from_spec(spec, len(source.channels)) if spec.get("kind") == "range" else None
+    channels = len(image_channels(source))
+    return RangeNormalizer.from_spec(spec, channels) if spec.get("kind") == "range" else None
 
 
 @hookimpl(trylast=True)

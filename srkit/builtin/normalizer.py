@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from srkit.errors import InputError, RecipeError, nearest_known
-from srkit.grid import Slab
 from srkit.image import Array, Source
 
 KNOWN_KEYS = ("kind", "low", "high", "percentiles")
@@ -60,11 +59,17 @@ class RangeNormalizer:
         return self.low.reshape(shape), (self.high - self.low).reshape(shape)
 
 
-def fit_range(spec: Mapping[str, Any], sources: Iterable[Source]) -> Mapping[str, Any]:
-    """Return `spec` with ``low`` and ``high`` per channel, of all valid samples of `sources`.
+def image_channels(source: Source) -> list[int]:
+    """Return the places of the channels that enter a network."""
+    return [i for i, channel in enumerate(source.channels) if channel.role == "image"]
 
-    They are minimum and maximum, or the `percentiles` of the spec (two numbers in 0..100). A spec that has its
-    numbers is returned as it is. Raises InputError if there is no valid sample or channel counts differ.
+
+def fit_range(spec: Mapping[str, Any], sources: Iterable[Source]) -> Mapping[str, Any]:
+    """Return `spec` with ``low`` and ``high`` per image channel, from the valid samples of `sources`.
+
+    They are minimum and maximum of all, or the median over items of the `percentiles` in the spec (two numbers in
+    0..100), which one odd item cannot move. A spec that has its numbers is returned as it is.
+    Raises InputError if there is no valid sample or channel counts differ.
     """
     _check_keys(spec)
     if "low" in spec and "high" in spec:
@@ -84,9 +89,9 @@ def fit_range(spec: Mapping[str, Any], sources: Iterable[Source]) -> Mapping[str
 
 
 def _summary(source: Source, percentiles: tuple[float, float] | None) -> Array:
-    """Return ``(2, C)``: low and high of one item."""
+    """Return ``(2, C)``: low and high of one item's image channels; NaN where nothing is valid."""
     pieces = list(_samples(source))
-    result = np.full((2, len(source.channels)), np.nan)
+    result = np.full((2, len(image_channels(source))), np.nan)
     for channel in range(result.shape[1]):
         values = np.concatenate([piece[channel] for piece in pieces])
         if values.size:
@@ -95,14 +100,16 @@ def _summary(source: Source, percentiles: tuple[float, float] | None) -> Array:
 
 
 def _samples(source: Source) -> Iterator[list[Array]]:
-    """Yield the valid samples per channel, slab by slab, thinned so that a large scene fits in memory."""
+    """Yield the valid samples per image channel, slab by slab, thinned so that a large scene fits in memory."""
+    images = image_channels(source)
     total = int(np.prod(source.grid.shape)) * source.frames
     step = max(1, total // SAMPLES_PER_ITEM)
     for frame in range(source.frames):
-        for window in Slab(source.slab.axis, source.slab.size).windows(source.grid.shape):
+        for window in source.slab.windows(source.grid.shape):
             block = source.read(window, frame)
             valid = np.isfinite(block.values) if block.valid is None else block.valid & np.isfinite(block.values)
-            yield [_reduced(v[m], step) for v, m in zip(block.values, valid, strict=True)]
+            valid = np.broadcast_to(valid, block.values.shape)
+            yield [_reduced(block.values[i][valid[i]], step) for i in images]
 
 
 def _reduced(values: Array, step: int) -> Array:

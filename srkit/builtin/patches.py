@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from srkit.builtin.normalizer import image_channels
 from srkit.errors import InputError, RecipeError
 from srkit.grid import Window
 from srkit.image import Source
@@ -51,5 +52,7 @@ class UniformSampler:
 
     def _valid_share(self, window: Window, frame: int) -> float:
         block = self._source.read(window, frame)
-        finite = np.isfinite(block.values)
-        return float((finite if block.valid is None else finite & block.valid).mean())
+        valid = np.isfinite(block.values)
+        if block.valid is not None:
+            valid &= block.valid
+        return float(valid[image_channels(self._source)].mean())

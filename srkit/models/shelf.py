@@ -65,8 +65,8 @@ def find_model(plugins: Plugins, *, name: str | None, domain: str, scale: Scale 
     """Return the model to use on an item of `domain` with `channels` image channels.
 
     `name` is a path, or a name on the shelf. Without it the first model is taken that was trained for the domain and
-    the channels, at `scale` (None: the smallest there is); a perceptual one only where no other fits, and never in a
-    domain that puts fidelity first. Raises ModelError that says what does not fit and what to do.
+    the channels, at `scale` (None: the smallest there is, in-plane before along slices); a perceptual one only where
+    no other fits, and never in a domain that puts fidelity first. Raises ModelError that says what does not fit and what to do.
     """
     if name is None:
         path = _default(plugins, domain, scale, channels).path
@@ -103,10 +103,14 @@ def _default(plugins: Plugins, domain: str, scale: Scale | None, channels: int) 
             f"no model at hand for {domain} at scale {scale or 'any'} with {channels} channel(s); train one with "
             f"`srkit train --domain {domain}`, name one with --model FILE, or interpolate with --model bicubic"
         )
-    ranked = sorted(fitting, key=lambda pair: (pair[1].perceptual, pair[1].scale.factors))  # stable: shelf order
+    ranked = sorted(fitting, key=lambda pair: _preference(pair[1]))  # stable: shelf order
     chosen = ranked[0][0]
     _log.info("chose model %s (%s) of %d that fit", chosen.name, chosen.path, len(fitting))
     return chosen
+
+
+def _preference(info: ModelInfo) -> tuple[bool, bool, tuple[int, ...]]:
+    return info.perceptual, info.scale.slice > 1, info.scale.factors
 
 
 def _named(plugins: Plugins, name: str, scale: Scale | None, channels: int) -> ShelfEntry:

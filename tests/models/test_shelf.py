@@ -56,8 +56,9 @@ def put() -> Put:
     def write(folder: Path, name: str, **claims: Any) -> Path:
         scale = claims.pop("scale", Scale(2, 2))
         channels = claims.pop("channels", 1)
+        roles = claims.pop("roles", ("row", "column"))
         parameters = {"features": 2, "blocks": 0, "head_kernel": 1}
-        network = SRResNet(channels=channels, scale=(scale.row, scale.column), **parameters)
+        network = SRResNet(channels=channels, scale=[scale.of(role) for role in roles], **parameters)
         info = ModelInfo(
             **{
                 "name": name,
@@ -65,7 +66,7 @@ def put() -> Put:
                 "network": "srresnet",
                 "parameters": parameters,
                 "scale": scale,
-                "roles": ("row", "column"),
+                "roles": roles,
                 "channels": channels,
                 "halo": network.halo,
                 **claims,
@@ -124,6 +125,13 @@ def test_the_default_fits_domain_scale_and_channels(plugins: Plugins, shelf: Pat
     assert find(plugins, scale=Scale(4, 4)) == "b-times-4"
     assert find(plugins, scale=None) == "d-right"
     assert find(plugins, domain="pretty") == "a-pretty"
+
+
+def test_without_a_scale_the_smallest_in_plane_model_is_taken(plugins: Plugins, shelf: Path, put: Put) -> None:
+    put(shelf, "a-slices", scale=Scale(1, 1, 4), roles=("slice", "column"))
+    put(shelf, "b-times-4", scale=Scale(4, 4))
+    put(shelf, "c-times-3", scale=Scale(3, 3))
+    assert find(plugins, scale=None) == "c-times-3"
 
 
 def test_the_users_models_come_before_those_of_plugins(plugins: Plugins, shelf: Path, shipped: Path, put: Put) -> None:
