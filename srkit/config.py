@@ -63,7 +63,7 @@ def _listed(value: Any) -> Any:
 
 Factor = Annotated[int, Field(ge=1)]
 ScaleFactors = Annotated[tuple[Factor, Factor, Factor], BeforeValidator(_scale_factors)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 Schedule = Annotated[tuple[tuple[Annotated[int, Field(ge=0)], Rate], ...], BeforeValidator(_milestones)]
 Every = Annotated[int, Field(ge=0)]  # 0: never
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -122,7 +122,7 @@ def _stacked_validity(pairs: list[Pair]) -> Tensor | None:
     return torch.from_numpy(np.stack(full))
 
 
-def iter_batches(maker: BatchMaker, first: int, *, workers: int) -> Iterator[Batch]:
+def iter_batches(maker: BatchMaker, first: int, *, workers: int) -> Generator[Batch, None, None]:
     """Yield the batches of steps `first`, `first` + 1, … for ever; `workers` threads make them ahead of time.
 
     Close the generator to stop the threads.

@@ -1,0 +1,122 @@
+"""Before the first step: find items, split them, settle channels, and fit the normaliser; once per run folder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from srkit import plugins as verbs
+from srkit.config import Recipe
+from srkit.data.catalogue import Catalogue, find_items, make_catalogue, with_channels
+from srkit.data.opening import Pairing
+from srkit.data.split import Split, make_split
+from srkit.data.view import ImageChannels, image_channels
+from srkit.domain import Options, Part
+from srkit.errors import RecipeError, SrkitWarning
+from srkit.grid import Scale
+from srkit.image import Source
+from srkit.plugins import Plugins
+from srkit.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a run is trained on: the split, the channels, the completed normaliser, how many files were left out."""
+
+    split: Split
+    channels: int
+    channel_names: tuple[str, ...]
+    normalizer: Mapping[str, Any]
+    left_out: int
+
+    def pairing(self, recipe: Recipe, options: Options, patch: tuple[int, ...]) -> Pairing:
+        """Return how pairs with HR of size `patch` are made."""
+        return Pairing(
+            domain=recipe.domain,
+            scale=Scale(*recipe.scale),
+            roles=recipe.network_roles,
+            patch=patch,
+            normalizer=self.normalizer,
+            degradation=recipe.degradation,
+            options=options,
+        )
+
+
+def domain_options(plugins: Plugins, recipe: Recipe) -> Options:
+    """Return the options of the recipe's domain: defaults, and what the recipe says."""
+    verbs.domain_named(plugins, recipe.domain)
+    return {**verbs.default_options(plugins)[recipe.domain], **recipe.options}
+
+
+def prepare(plugins: Plugins, recipe: Recipe, folder: RunFolder) -> Material:
+    """Return the material of a run: that of its folder, or else made from the data and written there.
+
+    Raises RecipeError where there is nothing to train on, or the data do not fit the recipe.
+    """
+    if folder.split.exists() and folder.facts.exists():
+        facts = folder.read_facts()
+        return Material(
+            folder.read_split(),
+            int(facts["channels"]),
+            tuple(facts["channel_names"]),
+            facts["normalizer"],
+            int(facts["left_out"]),
+        )
+    material = _made(plugins, recipe)
+    folder.write_split(material.split)
+    facts = {
+        "channels": material.channels,
+        "channel_names": list(material.channel_names),
+        "normalizer": dict(material.normalizer),
+        "left_out": material.left_out,
+    }
+    folder.write("facts.json", facts)
+    return material
+
+
+def _made(plugins: Plugins, recipe: Recipe) -> Material:
+    options = domain_options(plugins, recipe)
+    catalogue, channels = _catalogue(plugins, recipe, options)
+    split = make_split(
+        plugins,
+        catalogue,
+        domain=recipe.domain,
+        fractions=recipe.data.split.model_dump(),
+        seed=recipe.seed,
+        split_file=recipe.data.split_file,
+    )
+    if not split.val:
+        warnings.warn("no item is held out for validation; the run has no figures", SrkitWarning, stacklevel=2)
+    sources = _sources(plugins, split.train, options, one_by_one=channels == 1)
+    spec = verbs.fit_normalizer(plugins, recipe.domain, recipe.normalizer, sources)
+    names = catalogue.entries[0].channels if channels > 1 else ()
+    same = all(entry.channels == names for entry in catalogue.entries)
+    return Material(split, channels, names if same else (), spec, len(catalogue.left_out))
+
+
+def _catalogue(plugins: Plugins, recipe: Recipe, options: Options) -> tuple[Catalogue, int]:
+    if not recipe.data.path:
+        raise RecipeError("no data to train on; name a file or folder with --data or data.path")
+    items, skipped = find_items(plugins, recipe.data.path, domain=recipe.domain, options=options)
+    failed = [entry for entry in skipped if entry.failed]
+    for entry in failed:
+        warnings.warn(f"{entry.path} is left out of training: {entry.reason}", SrkitWarning, stacklevel=2)
+    found = make_catalogue(plugins, items, roles=recipe.network_roles, scale=Scale(*recipe.scale), options=options)
+    catalogue = Catalogue(found.entries, (*failed, *found.left_out))
+    return with_channels(catalogue, recipe.network.parameters.get("channels"))
+
+
+def _sources(plugins: Plugins, parts: tuple[Part, ...], options: Options, *, one_by_one: bool) -> Iterator[Source]:
+    """Yield the training items open, one after the other; for a network of one channel each channel as an item."""
+    for part in parts:
+        source = verbs.open_source(plugins, part.item, options)
+        try:
+            images = [i for i, channel in enumerate(source.channels) if channel.role == "image"]
+            if one_by_one and len(images) > 1:
+                yield from (ImageChannels(source, [i]) for i in images)
+            else:
+                yield image_channels(source)
+        finally:
+            source.close()

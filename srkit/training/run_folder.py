@@ -1,0 +1,155 @@
+"""The folder of a run: what lies where, and what is written into it before the first step.
+
+recipe.yaml  environment.json  split.json  log.jsonl  tensorboard/  samples/  checkpoints/
+model.safetensors (the last)  best.safetensors (the best PSNR)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from srkit import __version__
+from srkit.config import Recipe, load_recipe
+from srkit.data.split import Split, split_from_json, split_to_json
+from srkit.errors import OutputError, RecipeError, UsageError
+from srkit.plugins import Plugins
+
+# What may differ between a run and its continuation: none of it changes a weight.
+FREE = ("validate_every", "samples_every", "checkpoint_every", "log_every", "device", "name")
+FREE_DATA = ("workers", "cache_mb", "path", "split_file")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of a run."""
+
+    root: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.root / "recipe.yaml"
+
+    @property
+    def split(self) -> Path:
+        """Which items train, validate and test."""
+        return self.root / "split.json"
+
+    @property
+    def facts(self) -> Path:
+        """Channels and the completed normaliser."""
+        return self.root / "facts.json"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a line."""
+        return self.root / "log.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints."""
+        return self.root / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The last model."""
+        return self.root / "model.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The model with the best PSNR on the validation split."""
+        return self.root / "best.safetensors"
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run lives here."""
+        return self.recipe.exists()
+
+    def begin(self, recipe: Recipe, plugins: Plugins) -> None:
+        """Make the folder for a new run. Raises UsageError if one lives here, OutputError if it cannot be made."""
+        if self.is_begun:
+            raise UsageError(f"{self.root} holds a run already; continue it with --resume, or choose another --out")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.write("environment.json", environment(plugins))
+            self.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"run folder {self.root} cannot be written: {error.strerror}; choose another") from error
+
+    def write(self, name: str, content: Any) -> None:
+        """Write JSON."""
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        (self.root / name).write_text(text + "\n", encoding="utf-8")
+
+    def write_split(self, split: Split) -> None:
+        """Write the split."""
+        self.split.write_text(split_to_json(split) + "\n", encoding="utf-8")
+
+    def read_split(self) -> Split:
+        """Return the split of the run. Raises RecipeError if it is damaged."""
+        return split_from_json(self.split.read_text(encoding="utf-8"), self.split)
+
+    def read_facts(self) -> dict[str, Any]:
+        """Return what was learnt from the data before the first step. Raises RecipeError if it is damaged."""
+        try:
+            content = json.loads(self.facts.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RecipeError(f"{self.facts} is damaged; start the run anew in another folder") from error
+        return dict(content)
+
+
+def continued_recipe(folder: RunFolder, given: Recipe | None) -> Recipe:
+    """Return the recipe with which a run goes on: the given one, if it agrees with that of the run.
+
+    Steps of phases may grow, and what changes no weight may differ. Raises RecipeError otherwise.
+    """
+    own = load_recipe(folder.recipe)
+    if given is None:
+        return own
+    difference = _first_difference(_compared(own), _compared(given))
+    if difference:
+        raise RecipeError(
+            f"the recipe differs from that of the run in {folder.root} at {difference}; "
+            "resume without a recipe, or start a new run"
+        )
+    return given
+
+
+def _compared(recipe: Recipe) -> dict[str, Any]:
+    content = recipe.model_dump(mode="json", exclude=set(FREE))
+    content["data"] = {key: value for key, value in content["data"].items() if key not in FREE_DATA}
+    content["phases"] = {phase.pop("name"): {**phase, "steps": None} for phase in content["phases"]}
+    return content
+
+
+def _first_difference(a: Any, b: Any, place: str = "") -> str:
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in sorted(set(a) | set(b)):
+            found = _first_difference(a.get(key), b.get(key), f"{place}.{key}" if place else key)
+            if found:
+                return found
+        return ""
+    return "" if a == b else place
+
+
+def environment(plugins: Plugins) -> dict[str, Any]:
+    """Return what a run depends on beside its recipe: versions and the processor, no names of people or machines."""
+    packages = ("torch", "numpy", "safetensors", "pydantic")
+    return {
+        "srkit": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "packages": {name: metadata.version(name) for name in packages},
+        "plugins": {plugin.name: plugin.version for plugin in plugins.loaded},
+    }

@@ -1,0 +1,254 @@
+"""A whole run: from a recipe and data to a model file, stoppable and resumable at any step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from srkit import plugins as verbs
+from srkit.config import Recipe
+from srkit.data.cache import ArrayCache
+from srkit.data.loader import BatchMaker, iter_batches
+from srkit.data.opening import OpenItems
+from srkit.errors import RecipeError
+from srkit.plugins import Plugins, load_plugins
+from srkit.training.building import build_networks, build_phases
+from srkit.training.checkpoint import RunState, restore_newest, write_checkpoint
+from srkit.training.compute import choose_compute
+from srkit.training.interruption import Interruption
+from srkit.training.loop import Observer, StepReport, run_phases
+from srkit.training.modelling import described_state, model_info, write_model
+from srkit.training.preparation import domain_options, prepare
+from srkit.training.recipes import resolve_recipe
+from srkit.training.records import Log, ProgressCall, ProgressReport, TensorBoard, finite
+from srkit.training.run_folder import RunFolder, continued_recipe
+from srkit.training.samples import Samples
+from srkit.training.validation import Figures, Validation, hold_out, validation_patch
+
+logger = logging.getLogger(__name__)
+METRICS = ("psnr", "ssim")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a run came to.
+
+    Parameters
+    ----------
+    folder, model, best
+        The run folder; the last model; the one with the best PSNR, None without validation.
+    steps, total
+        Steps done, and those of the recipe.
+    metrics, baselines
+        Last figures on the validation split, and those of interpolation on the same patches.
+    interrupted
+        Whether the run was stopped; ``resume`` then goes on exactly.
+    left_out
+        Files that could not be used.
+    split
+        In words, how items were parted.
+    """
+
+    folder: Path
+    model: Path
+    best: Path | None
+    steps: int
+    total: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    interrupted: bool = False
+    left_out: int = 0
+    split: str = ""
+
+
+def train(
+    recipe: Recipe | Path | None,
+    *,
+    out: Path,
+    data: Path | Sequence[Path] = (),
+    resume: bool = False,
+    plugins: Plugins | None = None,
+    progress: ProgressCall | None = None,
+) -> TrainResult:
+    """Train a model after `recipe` and write everything into the run folder `out`.
+
+    Parameters
+    ----------
+    recipe
+        A recipe, the path of one, or None to resume with the run's own.
+    data
+        Files or folders with items; replaces `data.path` of the recipe.
+    resume
+        Go on from the newest checkpoint in `out`, with the run's split and normaliser. On a CPU in fp32 the weights
+        are those of a run that never stopped, bit by bit.
+    progress
+        Called with (steps done, steps in all, note) after every step.
+
+    Raises
+    ------
+    RecipeError
+        Where recipe and data do not fit.
+    DivergedError
+        Where a loss is no number; the newest checkpoint is the last good state.
+    """
+    plugins = plugins or load_plugins()
+    folder = RunFolder(Path(out))
+    chosen = _recipe_of_run(plugins, recipe, folder, _paths(data), resume=resume)
+    with torch.random.fork_rng():
+        torch.manual_seed(chosen.seed)
+        with ExitStack() as stack:
+            return _Run(plugins, chosen, folder, stack).go(progress)
+
+
+def _paths(data: Path | Sequence[Path]) -> tuple[Path, ...]:
+    return (Path(data),) if isinstance(data, str | Path) else tuple(Path(path) for path in data)
+
+
+def _recipe_of_run(
+    plugins: Plugins, recipe: Recipe | Path | None, folder: RunFolder, data: tuple[Path, ...], *, resume: bool
+) -> Recipe:
+    given = resolve_recipe(plugins, Path(recipe)) if isinstance(recipe, str | Path) else recipe
+    if given is not None and data:
+        given = given.model_copy(update={"data": given.data.model_copy(update={"path": data})})
+    if resume and folder.is_begun:
+        return continued_recipe(folder, given)
+    if given is None:
+        raise RecipeError(f"there is no run to resume in {folder.root}; give a recipe, or a domain and data")
+    folder.begin(given, plugins)
+    return given
+
+
+class _Run:
+    """One run: its parts, put together in order. `stack` closes them."""
+
+    def __init__(self, plugins: Plugins, recipe: Recipe, folder: RunFolder, stack: ExitStack) -> None:
+        self.recipe = recipe
+        self.folder = folder
+        self.stack = stack
+        self.compute = choose_compute(recipe)
+        self.cache = ArrayCache(recipe.data.cache_mb * 2**20)
+        self.material = prepare(plugins, recipe, folder)
+        self.networks = build_networks(plugins, recipe, self.material.channels, self.compute)
+        self.state = RunState(self.networks, build_phases(recipe, self.networks, self.compute))
+        self.resumed = restore_newest(folder.checkpoints, self.state)
+        self.train_items = self._open_items(plugins, "train", recipe.patch)
+        self.log = Log(folder.log, recipe.log_every, after=self.state.step)
+        self.validation = self._validation(plugins)
+
+    def go(self, progress: ProgressCall | None) -> TrainResult:
+        """Run all phases, or as far as one is let."""
+        if self.resumed:
+            logger.info("resumed at step %d of %d", self.state.step, self.recipe.steps)
+        interruption = self.stack.enter_context(Interruption())
+        observers = self._observers(progress, interruption)
+        batches = iter_batches(self._batch_maker(), self.state.step, workers=self.recipe.data.workers)
+        interrupted = False
+        try:
+            with closing(batches):
+                run_phases(self.state.phases, batches, self.state.progress, observers)
+        except KeyboardInterrupt:
+            interrupted = True
+            if self.state.progress.at_rest:
+                write_checkpoint(self.folder.checkpoints, self.state)
+            else:  # a second signal struck amid a step: the newest checkpoint is the last good state
+                restore_newest(self.folder.checkpoints, self.state)
+        return self._result(interrupted=interrupted)
+
+    def on_step(self, report: StepReport) -> None:
+        """Write a checkpoint where it is due: every so many steps, and at the end of a phase."""
+        every = self.recipe.checkpoint_every
+        phase_ends = self.state.progress.phase_step == report.phase.steps
+        if phase_ends or (every and report.step % every == 0):
+            write_checkpoint(self.folder.checkpoints, self.state)
+
+    def on_validation(self, report: StepReport, found: Figures) -> None:
+        """Keep the best model by PSNR."""
+        self.state.notes["validation"] = finite(found)
+        psnr = finite(found).get("psnr")
+        best = self.state.notes.get("best_psnr")
+        if psnr is not None and (best is None or psnr > best):
+            self.state.notes["best_psnr"] = psnr
+            self._write_model(self.folder.best)
+
+    def _observers(self, progress: ProgressCall | None, interruption: Interruption) -> list[Observer]:
+        board = TensorBoard(self.folder.root / "tensorboard", self.recipe.log_every)
+        self.stack.callback(board.close)
+        bar = ProgressReport(progress or _silent)
+        self.validation.listeners = (self.log, board, bar, self)
+        samples = Samples(
+            self.folder.root / "samples",
+            self.networks.generator,
+            self.validation.patches,
+            self.compute,
+            self.recipe.samples_every,
+        )
+        return [self.log, board, self.validation, samples, self, bar, interruption]
+
+    def _validation(self, plugins: Plugins) -> Validation:
+        patch = validation_patch(self.recipe.network_scale)
+        items = self._open_items(plugins, "val", patch)
+        known = verbs.metrics(plugins)
+        found = Validation(
+            self.networks.generator,
+            hold_out(items, patch, seed=self.recipe.seed, cache=self.cache),
+            {name: known[name] for name in METRICS if name in known},
+            self.compute,
+            self.recipe.validate_every,
+            (),
+        )
+        self.baselines = found.baselines() if found.patches else {}
+        if not self.resumed:
+            self.log.write({"step": 0, "baselines": {name: finite(row) for name, row in self.baselines.items()}})
+        return found
+
+    def _open_items(self, plugins: Plugins, split: str, patch: tuple[int, ...]) -> OpenItems:
+        pairing = self.material.pairing(self.recipe, domain_options(plugins, self.recipe), patch)
+        items = OpenItems(plugins, self.material.split.of(split), pairing, cache=self.cache)
+        self.stack.callback(items.close)
+        return items
+
+    def _batch_maker(self) -> BatchMaker:
+        return BatchMaker(
+            self.train_items,
+            patch=self.recipe.patch,
+            size=self.recipe.data.batch,
+            channels=self.material.channels,
+            seed=self.recipe.seed,
+            augment=self.recipe.data.augment,
+            cache=self.cache,
+        )
+
+    def _write_model(self, path: Path) -> Path:
+        begun = self.state.phases[: self.state.progress.phase + 1]
+        state = described_state(self.state.step, self._figures(), self.baselines)
+        perceptual = any(phase.perceptual for phase in begun)
+        generator = self.networks.generator
+        info = model_info(self.recipe, self.material, generator, perceptual=perceptual, state=state)
+        return write_model(path, generator, info)
+
+    def _figures(self) -> Figures:
+        """Return the latest figures, those from before a resume included."""
+        return {name: value for name, value in self.state.notes.get("validation", {}).items() if value is not None}
+
+    def _result(self, *, interrupted: bool) -> TrainResult:
+        return TrainResult(
+            folder=self.folder.root,
+            model=self._write_model(self.folder.model),
+            best=self.folder.best if self.folder.best.exists() else None,
+            steps=self.state.step,
+            total=self.recipe.steps,
+            metrics=self._figures(),
+            baselines=self.baselines,
+            interrupted=interrupted,
+            left_out=self.material.left_out,
+            split=self.material.split.note,
+        )
+
+
+def _silent(done: int, total: int, note: str) -> None:
+    """Show nothing."""

@@ -1,0 +1,43 @@
+"""Fixtures for many rooms: a toy domain of arrays, and smooth random images to train on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srkit.plugins import Plugins
+from srkit.testing import plugins_with
+
+
+@pytest.fixture(scope="session")
+def toy_plugins() -> Plugins:
+    """The core and the domain `toy`, nothing else that may be installed."""
+    return plugins_with(Path(__file__).parent / "toy_domain.py")
+
+
+@pytest.fixture
+def save_array(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a smooth random array as an item of the domain `toy`."""
+
+    def save(name: str, shape: tuple[int, ...] = (40, 44), *, seed: int = 0, dtype: str = "uint16") -> Path:
+        rng = np.random.default_rng([seed, *name.encode()])
+        spectrum = np.fft.rfftn(rng.normal(size=shape))
+        frequencies = np.meshgrid(*(np.fft.fftfreq(n) for n in shape[:-1]), np.fft.rfftfreq(shape[-1]), indexing="ij")
+        field = np.fft.irfftn(
+            spectrum / (0.02 + np.sqrt(sum(f**2 for f in frequencies))), s=shape, axes=range(len(shape))
+        )
+        values = (field - field.min()) / (field.max() - field.min()) * 1000
+        path = tmp_path / "data" / f"{name}.npy"
+        path.parent.mkdir(exist_ok=True)
+        np.save(path, values.astype(dtype))
+        return path
+
+    return save
+
+
+@pytest.fixture
+def toy_data(save_array: Callable[..., Path]) -> Path:
+    """A folder with one image each of six subjects."""
+    paths = [save_array(f"s{number}_image") for number in range(6)]
+    return paths[0].parent
