@@ -10,47 +10,104 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srkit.grid import Scale
 from srkit.plugins import load_plugins
 
 if TYPE_CHECKING:
+    from srkit.config import Recipe
+    from srkit.evaluation import EvaluationTable
     from srkit.plugins import Plugins
-    from srkit.upscaling.report import ItemInspection, UpscaleReport
+    from srkit.training import TrainResult
+    from srkit.upscaling import ItemInspection, UpscaleReport
 
 Progress = Callable[[int, int, str], None]
-ScaleLike = Scale | str | int | Sequence[int]
 
 
-def _scale(scale: ScaleLike | None) -> Scale | None:
-    return scale if scale is None or isinstance(scale, Scale) else Scale.parse(scale)
-
-
-def upscale(
-    path: str | Path, out: str | Path, *, scale: ScaleLike | None = None, plugins: Plugins | None = None, **more: Any
-) -> UpscaleReport:
-    """Upscale the item or the folder of items at `path` to `out`.
+def upscale(path: str | Path, out: str | Path, *, plugins: Plugins | None = None, **more: Any) -> UpscaleReport:
+    """Upscale the item, or the folder of items, at `path` to `out`.
 
     Parameters
     ----------
-    scale
-        ``2`` (rows and columns), ``"1,1,4"`` (rows, columns, slices), or None: the model's own, 2 for interpolation.
     plugins
         Those to use; by default the installed ones.
     **more
-        `model`, `domain`, `name`, `overwrite`, `resume`, `options`, `progress`: as in `srkit.upscaling.upscale`.
+        As `srkit.upscaling.upscale` takes it: `scale` (``2`` for rows and columns, ``"1,1,4"`` for rows, columns and
+        slices, None for the model's own), `model` (a file, a name, or nearest, bicubic, bspline, lanczos), `domain`,
+        `name`, `overwrite`, `resume`, `options` by domain, `progress`, `precision`, `device`, `tile`.
 
     Raises
     ------
     SrkitError
-        Where nothing can be done at all. What befalls single items is told by the report.
+        Where nothing can be done at all, or a single item fails. In a folder, the report tells what befell each item.
     """
     from srkit.upscaling import upscale as job
 
-    return job(Path(path), Path(out), scale=_scale(scale), plugins=plugins or load_plugins(), **more)
+    return job(path, out, plugins=plugins or load_plugins(), **more)
 
 
 def inspect(path: str | Path, *, plugins: Plugins | None = None, **more: Any) -> list[ItemInspection]:
-    """Return what is understood of the items at `path`; nothing is changed. `more`: `domain`, `options`."""
+    """Return what is understood of the items at `path`; nothing is changed. `more`: `domain`, `options` by domain."""
     from srkit.upscaling import inspect_path
 
-    return list(inspect_path(Path(path), plugins=plugins or load_plugins(), **more))
+    return inspect_path(path, plugins=plugins or load_plugins(), **more)
+
+
+def train(
+    recipe: Recipe | str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    domain: str | None = None,
+    overrides: Sequence[str] = (),
+    plugins: Plugins | None = None,
+    **more: Any,
+) -> TrainResult:
+    """Train a model, or go on with a run, and leave everything in the run folder `out`.
+
+    Parameters
+    ----------
+    recipe
+        A recipe, its file, or its name in ``configs/``; None for the default one of `domain`.
+    out
+        The run folder; by default ``runs/`` and the recipe's title.
+    overrides
+        ``"data.batch=4"``: dotted keys that win over the recipe.
+    **more
+        As `srkit.training.train` takes it: `data` (files or folders), `resume`, `progress`.
+
+    Raises
+    ------
+    SrkitError
+        Where recipe, data and plugins do not fit, or the run diverges.
+    """
+    from srkit.config import Recipe
+    from srkit.training import resolve_recipe
+    from srkit.training import train as job
+    from srkit.training.shelf import find_recipe
+
+    plugins = plugins or load_plugins()
+    resumes_as_it_was = more.get("resume") and recipe is None and domain is None and not overrides
+    if not isinstance(recipe, Recipe) and not resumes_as_it_was:
+        path = None if recipe is None else find_recipe(recipe)
+        recipe = resolve_recipe(plugins, path, domain=domain, overrides=overrides)
+    chosen = recipe if isinstance(recipe, Recipe) else None
+    return job(chosen, out=_run_folder(out, chosen), plugins=plugins, **more)
+
+
+def _run_folder(out: str | Path | None, recipe: Recipe | None) -> Path:
+    from srkit.errors import UsageError
+
+    if out is not None:
+        return Path(out)
+    if recipe is None:
+        raise UsageError("which run shall go on? Name its folder with --out")
+    return Path("runs") / recipe.title
+
+
+def evaluate(path: str | Path, *, plugins: Plugins | None = None, **more: Any) -> EvaluationTable:
+    """Degrade the high-resolution items at `path`, upscale them again, and compare.
+
+    `more` as `srkit.evaluation.evaluate` takes it: `scale`, `models`, `domain`, `degradation`, `options`, `progress`.
+    Interpolation by bicubic and B-spline is always in the table. Raises SrkitError as `upscale` does.
+    """
+    from srkit.evaluation import evaluate as job
+
+    return job(path, plugins=plugins or load_plugins(), **more)

@@ -79,7 +79,8 @@ def _help(option: Option) -> str:
         notes.append("repeatable")
     if option.default not in (None, "", (), False):
         notes.append(f"default: {'on' if option.default is True else option.default}")
-    return option.help + (f" [{'; '.join(notes)}]" if notes else "")
+    text = option.help + (f" ({'; '.join(notes)})" if notes else "")
+    return text.replace("[", r"\[")  # brackets are no markup here
 
 
 def _checked(given: dict[str, Any], merged: dict[str, tuple[Option, str]]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def _bar(target: Any) -> Any:
         def render(self, task: progress.Task) -> Any:
             from rich.text import Text
 
-            return Text("" if not task.speed else f"{task.speed:.3g}/s", style="progress.data.speed")
+            told = "/s" in task.fields["note"]  # training tells its own, smoothed
+            return Text("" if told or not task.speed else f"{task.speed:.3g}/s", style="progress.data.speed")
 
     return progress.Progress(
         progress.TextColumn("{task.description}"),
@@ -54,18 +55,17 @@ def _bar(target: Any) -> Any:
 
 
 class _Lines:
-    """Plain lines: the first call, then one every `LINE_EVERY_S` seconds, and the last."""
+    """Plain lines: one every `LINE_EVERY_S` seconds, and the last of a job that took as long."""
 
     def __init__(self, label: str) -> None:
         self._label = label
-        self._last = float("-inf")
-        self._begin = time.monotonic()
+        self._begin = self._last = time.monotonic()
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
-        if now - self._last < LINE_EVERY_S and done != total:
+        elapsed = now - self._begin
+        if now - self._last < LINE_EVERY_S and (done != total or elapsed < LINE_EVERY_S):
             return
         self._last = now
-        elapsed = now - self._begin
-        rate = f", {done / elapsed:.3g}/s, {(total - done) * elapsed / done:.0f} s left" if done and elapsed > 1 else ""
+        rate = f", {done / elapsed:.3g}/s, {(total - done) * elapsed / done:.0f} s left" if done else ""
         say(f"{self._label}: {done}/{total}{rate}{', ' if note else ''}{note}")

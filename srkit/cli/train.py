@@ -1,7 +1,104 @@
 """`srkit train`."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+from srkit.cli.failures import INTERRUPTED
+from srkit.cli.parameters import AsJson, ScaleText
+from srkit.cli.printing import print_json, print_table, say
+from srkit.cli.progress import progress_on_stderr
+from srkit.cli.session import Session, session_of
 
-def train(context: typer.Context) -> None:
-    """train."""
+if TYPE_CHECKING:
+    from srkit.training import TrainResult
+
+
+def train(
+    context: typer.Context,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", metavar="PATH", help="A file, or a folder with items to train on (repeatable)."),
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", metavar="NAME", help="Kind of imagery, where the recipe does not say.")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="FILE|NAME", help="A recipe's file, or its name in configs/."),
+    ] = None,
+    scale: ScaleText = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe's value: data.batch=4 (repeatable)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run folder (default: runs/ and a title).")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out exactly where it stopped.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Train a model; checkpoints, log, pictures and models go into the run folder.
+
+    Ctrl-C finishes the step, saves, and says how to go on.
+    """
+    from srkit.api import train as job
+
+    session = session_of(context)
+    with progress_on_stderr("training") as progress:
+        result = job(
+            recipe,
+            out=out,
+            domain=domain,
+            overrides=_overrides(session, domain, scale, change or []),
+            data=tuple(data or ()),
+            resume=resume,
+            plugins=session.plugins,
+            progress=progress,
+        )
+    _print(result, json)
+    if result.interrupted:
+        say(
+            f"stopped at step {result.steps} of {result.total}; go on with `srkit train --resume --out {result.folder}`"
+        )
+        raise typer.Exit(INTERRUPTED)
+
+
+def _overrides(session: Session, domain: str | None, scale: str | None, changes: list[str]) -> list[str]:
+    from json import dumps
+
+    session.options(domain)  # refuses options of other domains
+    given = [f"options.{name}={dumps(value)}" for name, value in session.given.items()]
+    return [*([f"scale=[{scale}]"] if scale else []), *given, *changes]
+
+
+def _print(result: TrainResult, json: bool) -> None:
+    if json:
+        print_json(_facts(result))
+        return
+    rows = [["model", *_figures(result.metrics)]] if result.metrics else []
+    rows += [[name, *_figures(figures)] for name, figures in result.baselines.items()]
+    if rows:
+        print_table(["on held-out data", "PSNR, dB", "SSIM"], rows)
+        print(f"Held out: {result.split}." if result.split else "")
+    if result.left_out:
+        say(f"{result.left_out} file(s) could not be used and were left out")
+    print(f"{result.model}  (last of {result.steps} steps)")
+    if result.best is not None:
+        print(f"{result.best}  (best PSNR)")
+
+
+def _figures(figures: Any) -> list[str]:
+    psnr, ssim = figures.get("psnr"), figures.get("ssim")
+    return ["" if psnr is None else f"{psnr:.2f}", "" if ssim is None else f"{ssim:.4f}"]
+
+
+def _facts(result: TrainResult) -> dict[str, Any]:
+    from srkit.cli.printing import plain
+
+    return dict(plain(result))
