@@ -51,8 +51,8 @@ def vgg19_weights(path: Path | None, layers: Sequence[str], *, download: bool = 
         raise MissingRequirementError(
             f"the loss 'vgg19' needs VGG19's ImageNet weights, and no {VGG19_FILE} is in "
             f"{', '.join(map(str, weights_folders()))}; name a file with losses.perceptual.weights=FILE, or let srkit "
-            f"fetch 575 MB with losses.perceptual.download=true, or take the smaller loss 'stvgg16', or train with a "
-            "content loss alone"
+            "fetch 575 MB with losses.perceptual.download=true, or take the smaller network with "
+            "losses.perceptual.kind=stvgg16, or train with a content loss alone"
         )
     names = _torchvision_names(VGG19)
     return _renamed(_state_dict(path), names, _needed(VGG19, layers), path)
@@ -70,8 +70,8 @@ def stvgg16_weights(path: Path | None, layers: Sequence[str]) -> dict[str, Tenso
         raise MissingRequirementError(
             f"the loss 'stvgg16' needs its weights, and no {' or '.join(STVGG16_FILES)} is in "
             f"{', '.join(map(str, weights_folders()))}; `pip download --no-deps stlpips_pytorch==0.0.2` gets a wheel "
-            "that holds them: name it with losses.perceptual.weights=FILE; or take the loss 'vgg19', or train with a "
-            "content loss alone"
+            "that holds them: name it with losses.perceptual.weights=FILE; or take losses.perceptual.kind=vgg19, or "
+            "train with a content loss alone"
         )
     return _renamed(_state_dict(path), _stlpips_names(), _needed(STVGG16, layers), path)
 
@@ -160,6 +160,6 @@ def _downloaded() -> Path:
     except (URLError, OSError, RuntimeError) as error:  # RuntimeError: another hash
         raise MissingRequirementError(
             f"VGG19's weights could not be downloaded from {VGG19_URL}: {error}; get the file another way and name it "
-            "with losses.perceptual.weights=FILE, or take the loss 'stvgg16'"
+            "with losses.perceptual.weights=FILE, or take losses.perceptual.kind=stvgg16"
         ) from error
     return target

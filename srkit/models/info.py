@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -43,7 +44,7 @@ class ModelInfo:
     perceptual
         Whether it was trained for looks rather than fidelity.
     training
-        The resolved recipe and the data's description; plain JSON.
+        The resolved recipe and the data's description; plain JSON, where numbers like infinity become text.
     card
         Markdown for the reader.
     """
@@ -71,11 +72,24 @@ class ModelInfo:
 
 def info_to_json(info: ModelInfo) -> str:
     """Return `info` as JSON with sorted keys. Raises ModelError for values that JSON does not have."""
-    entries = {**asdict(info), "format": FORMAT, "scale": list(info.scale.factors)}
+    entries = {
+        **asdict(info),
+        "format": FORMAT,
+        "scale": list(info.scale.factors),
+        "training": _finite(info.training),  # the PSNR of a perfect copy is no reason to lose a model
+    }
     try:
         return json.dumps(entries, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {info.name!r}: its description is not plain JSON: {error}") from error
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def info_from_json(text: object, path: Path) -> ModelInfo:

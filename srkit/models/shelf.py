@@ -66,7 +66,8 @@ def find_model(plugins: Plugins, *, name: str | None, domain: str, scale: Scale 
 
     `name` is a path, or a name on the shelf. Without it the first model is taken that was trained for the domain and
     the channels, at `scale` (None: the smallest there is, in-plane before along slices); a perceptual one only where
-    no other fits, and never in a domain that puts fidelity first. Raises ModelError that says what does not fit and what to do.
+    no other fits, and never in a domain that puts fidelity first.
+    Raises ModelError that says what does not fit and what to do.
     """
     if name is None:
         path = _default(plugins, domain, scale, channels).path

@@ -23,6 +23,13 @@ def check_ndim(ndim: int) -> int:
     return ndim
 
 
+def check_count(number: int, what: str, least: int = 1) -> int:
+    """Return `number`. Raises RecipeError naming `what` unless it is a whole number of at least `least`."""
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise RecipeError(f"{what} {number!r} is not a whole number of at least {least}")
+    return number
+
+
 def per_axis(sizes: Sizes, ndim: int, what: str) -> tuple[int, ...]:
     """Return one positive whole number per axis. Raises RecipeError naming `what` where that cannot be."""
     numbers = (sizes,) * ndim if isinstance(sizes, int) else tuple(sizes)

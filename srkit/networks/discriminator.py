@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from srkit.networks.dimension import batch_norm, check_ndim, convolution
+from srkit.networks.dimension import batch_norm, check_count, check_ndim, convolution
 
 SLOPE = 0.2
 WIDTHS = (1, 1, 2, 2, 4, 4, 8, 8)  # times `features`; strides are 1, 2, 1, 2 ...
@@ -37,8 +37,10 @@ class VGGDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.ndim = check_ndim(ndim)
-        self.channels = channels
-        self.pooled = (POOLED[ndim] if pooled is None else pooled,) * ndim
+        self.channels = check_count(channels, "channels")
+        self.pooled = (check_count(POOLED[ndim] if pooled is None else pooled, "pooled"),) * ndim
+        check_count(features, "features")
+        check_count(dense, "dense")
         kernel = (3,) * ndim
         layers: list[nn.Module] = []
         width = channels

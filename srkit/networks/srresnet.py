@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from srkit.errors import RecipeError, nearest_known
-from srkit.networks.dimension import Sizes, batch_norm, check_ndim, convolution, per_axis
+from srkit.networks.dimension import Sizes, batch_norm, check_count, check_ndim, convolution, per_axis
 from srkit.networks.interpolation import Interpolation
 from srkit.networks.reach import Span, overhang, through_convolution
 from srkit.networks.residual import ResidualBlock
@@ -77,7 +77,9 @@ class SRResNet(nn.Module):
         super().__init__()
         self.ndim = check_ndim(ndim)
         self.scale = per_axis(scale, ndim, "scale")
-        self.channels = channels
+        self.channels = check_count(channels, "channels")
+        check_count(features, "features")
+        check_count(blocks, "blocks", least=0)
         self.input_range = _checked_range(input_range)
         kernel = _odd(per_axis(head_kernel, ndim, "head_kernel"))
         middle = (MIDDLE_KERNEL,) * ndim

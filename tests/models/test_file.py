@@ -128,6 +128,19 @@ def test_weights_too_large_for_float16_are_not_saved_as_such(
         save_model(tmp_path / "m.safetensors", generator, info, storage="float16")
 
 
+def test_an_infinite_figure_of_training_does_not_lose_the_model(
+    tmp_path: Path, generator: SRResNet, info: ModelInfo
+) -> None:
+    path = tmp_path / "m.safetensors"
+    save_model(path, generator, replace(info, training={"val": [{"psnr": float("inf")}]}))
+    assert read_info(path).training == {"val": [{"psnr": "inf"}]}
+
+
+def test_a_normaliser_that_is_no_number_is_not_saved(tmp_path: Path, generator: SRResNet, info: ModelInfo) -> None:
+    with pytest.raises(ModelError, match="not plain JSON"):
+        save_model(tmp_path / "m.safetensors", generator, replace(info, normalizer={"low": float("nan")}))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"channels": 1}, {"scale": Scale(2, 2, 2)}, {"roles": ("row", "column")}, {"halo": (1, 1, 1)}, {"halo": None}],

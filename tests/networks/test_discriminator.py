@@ -46,9 +46,12 @@ def test_volumes_of_any_size_get_one_logit(size: tuple[int, int, int]) -> None:
 def test_logits_are_not_squashed() -> None:
     network = VGGDiscriminator(features=2, dense=4).eval()
     nn.init.constant_(network.judge[-1].bias, 50.0)
-    assert float(network(torch.rand(1, 3, 16, 16))) > 10
+    assert float(network(torch.rand(1, 3, 16, 16)).detach()) > 10
 
 
-def test_one_dimension_is_refused() -> None:
-    with pytest.raises(RecipeError, match="2 or 3"):
-        VGGDiscriminator(ndim=1)
+@pytest.mark.parametrize(
+    ("parameters", "message"), [({"ndim": 1}, "2 or 3"), ({"dense": 0}, "dense 0"), ({"pooled": -1}, "pooled -1")]
+)
+def test_wrong_parameters_are_refused_with_a_reason(parameters: dict[str, int], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        VGGDiscriminator(**parameters)
