@@ -1,0 +1,220 @@
+"""Measures models on real items: HR is degraded, enlarged again on the path of `upscale`, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from srkit import plugins as verbs
+from srkit.data.ranges import data_range_of
+from srkit.domain import Item, Metric, Options, Skipped
+from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError, UsageError
+from srkit.evaluation.reference import Reference, make_reference
+from srkit.evaluation.table import EvaluationRow, EvaluationTable, SkippedItem, in_order
+from srkit.grid import Scale
+from srkit.models.file import read_info
+from srkit.models.shelf import find_model
+from srkit.networks.interpolation import KINDS, Kind
+from srkit.plugins import Plugins, load_plugins
+from srkit.upscaling.engine import enlarge, enlarge_whole
+from srkit.upscaling.enlarger import Enlarger
+
+BASELINES: tuple[Kind, ...] = ("bicubic", "bspline")
+DEFAULT_SCALE = Scale(2, 2)
+RANGE_NOTE = "255 (times the slope) for 8-bit samples, else highest minus lowest valid HR value of the item"
+ProgressCall = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms models are compared: scale, degradation (None: the domain's own), metrics."""
+
+    scale: Scale
+    degradation: Sequence[Mapping[str, Any]] | None
+    metrics: Mapping[str, Metric]
+
+
+def evaluate(  # noqa: PLR0913  each is a choice of the user's
+    path: Path,
+    *,
+    scale: Scale | None = None,
+    models: Sequence[str] = (),
+    domain: str | None = None,
+    degradation: Sequence[Mapping[str, Any]] | None = None,
+    options: Mapping[str, Options] | None = None,
+    plugins: Plugins | None = None,
+    progress: ProgressCall | None = None,
+) -> EvaluationTable:
+    """Return figures of `models` and of bicubic and B-spline interpolation on the items at `path`.
+
+    Parameters
+    ----------
+    scale
+        Factor per role; by default that of the first model, or 2.
+    models
+        Paths or names of models, or names of interpolations.
+    domain
+        Which items; by default of any domain (of the model's, where one is named).
+    degradation
+        How LR comes from HR, as in a recipe; by default that of the first model that names one, else the domain's own.
+    options
+        Options of each domain by its name.
+
+    Raises
+    ------
+    UsageError
+        If there is no such path, or nothing to evaluate.
+    ModelError
+        Where a model is not there or has another scale. What befalls single items is told by `skipped`.
+    """
+    plugins = plugins or load_plugins()
+    every = {**verbs.default_options(plugins), **(options or {})}
+    items, skipped = _items(plugins, Path(path), every, domain or _domain_of(models))
+    enlargers = _enlargers(plugins, models, items, every, scale)
+    terms = _terms(plugins, enlargers, scale, degradation)
+    rivals = _rivals(enlargers, terms.scale)
+    rows: list[EvaluationRow] = []
+    for number, item in enumerate(items):
+        if progress:
+            progress(number, len(items), str(item.path))
+        try:
+            rows += _rows_of(plugins, item, every[item.domain], rivals, terms)
+        except (InputError, ModelError, NetworkOutputError, RecipeError) as error:
+            skipped.append(SkippedItem(str(item.path), str(error)))
+    if progress:
+        progress(len(items), len(items), "done")
+    return EvaluationTable(
+        scale=str(terms.scale),
+        models=in_order([enlarger.name for enlarger in rivals]),
+        rows=tuple(rows),
+        skipped=tuple(skipped),
+        degradation=tuple(terms.degradation or ()),
+        range_note=RANGE_NOTE,
+        higher_is_better={name: metric.higher_is_better for name, metric in terms.metrics.items()},
+    )
+
+
+def _domain_of(models: Sequence[str]) -> str | None:
+    """Return the domain of the first model that is named by its path."""
+    return next((read_info(Path(name)).domain for name in models if Path(name).is_file()), None)
+
+
+def _enlargers(
+    plugins: Plugins,
+    models: Sequence[str],
+    items: Sequence[Item],
+    options: Mapping[str, Options],
+    scale: Scale | None,
+) -> list[Enlarger]:
+    """Return the enlargers named, each loaded once, chosen to suit the first item that opens."""
+    trained = [name for name in models if name not in KINDS]
+    suited = _first_kind(plugins, items, options) if trained else ("", 1)
+    result = []
+    for name in models:
+        if name in KINDS:
+            result.append(Enlarger.baseline(_kind(name), scale or DEFAULT_SCALE))
+        else:
+            found = find_model(plugins, name=name, domain=suited[0], scale=scale, channels=suited[1])
+            result.append(Enlarger.of_model(found))
+    return result
+
+
+def _first_kind(plugins: Plugins, items: Sequence[Item], options: Mapping[str, Options]) -> tuple[str, int]:
+    """Return domain and number of image channels of the first item that opens."""
+    for item in items:
+        try:
+            source = verbs.open_source(plugins, item, options[item.domain])
+        except InputError:
+            continue  # becomes a skipped item when its turn comes
+        try:
+            return item.domain, max(1, sum(channel.role == "image" for channel in source.channels))
+        finally:
+            source.close()
+    return (items[0].domain if items else "", 1)
+
+
+def _terms(
+    plugins: Plugins,
+    enlargers: Sequence[Enlarger],
+    scale: Scale | None,
+    degradation: Sequence[Mapping[str, Any]] | None,
+) -> Terms:
+    trained = [enlarger for enlarger in enlargers if enlarger.generator is not None]
+    chosen = scale or (trained[0].scale if trained else DEFAULT_SCALE)
+    for enlarger in trained:
+        if enlarger.scale != chosen:
+            raise ModelError(
+                f"models {trained[0].name!r} and {enlarger.name!r} enlarge by {chosen} and {enlarger.scale}; "
+                "models of one table need one scale"
+            )
+    if degradation is None:
+        degradation = next((enlarger.degradation for enlarger in trained if enlarger.degradation), None)
+    return Terms(chosen, degradation, verbs.metrics(plugins))
+
+
+def _rivals(enlargers: Sequence[Enlarger], scale: Scale) -> list[Enlarger]:
+    """Return the models asked for, then the baselines that are not among them, all at one scale."""
+    given = [e if e.generator is not None else Enlarger.baseline(_kind(e.name), scale) for e in enlargers]
+    names = {enlarger.name for enlarger in given}
+    return [*given, *(Enlarger.baseline(kind, scale) for kind in BASELINES if kind not in names)]
+
+
+def _kind(name: str) -> Kind:
+    return next(kind for kind in KINDS if kind == name)
+
+
+def _items(
+    plugins: Plugins, path: Path, options: Mapping[str, Options], domain: str | None
+) -> tuple[list[Item], list[SkippedItem]]:
+    if not path.exists():
+        raise UsageError(f"there is nothing at {path}; name a file or folder")
+    found = verbs.discover(plugins, path, options, domain=domain)
+    items = [entry for entry in found if isinstance(entry, Item) and domain in (None, entry.domain)]
+    failed = [entry for entry in found if isinstance(entry, Skipped) and entry.failed]
+    if not items and not failed:
+        whose = f" of domain {domain!r}" if domain else ""
+        raise UsageError(f"no item{whose} found at {path}; name a file or folder with images")
+    return items, [SkippedItem(str(entry.path), entry.reason) for entry in failed]
+
+
+def _rows_of(
+    plugins: Plugins, item: Item, options: Options, rivals: Sequence[Enlarger], terms: Terms
+) -> list[EvaluationRow]:
+    source = verbs.open_source(plugins, item, options)
+    try:
+        reference = make_reference(
+            plugins, source, domain=item.domain, scale=terms.scale, degradation=terms.degradation
+        )
+    finally:
+        source.close()
+    data_range = data_range_of(reference.hr, reference.valid, reference.encoding)
+    return [
+        EvaluationRow(
+            str(item.path),
+            enlarger.name,
+            _figures(plugins, item.domain, reference, enlarger, terms.metrics, data_range),
+            data_range,
+        )
+        for enlarger in rivals
+    ]
+
+
+def _figures(
+    plugins: Plugins,
+    domain: str,
+    reference: Reference,
+    enlarger: Enlarger,
+    metrics: Mapping[str, Metric],
+    data_range: float,
+) -> dict[str, float]:
+    pieces = enlarge(plugins, reference.lr, enlarger, domain=domain)
+    block = enlarge_whole(pieces, reference.hr.shape[1:])
+    valid = reference.valid
+    if block.valid is not None:
+        valid = block.valid if valid is None else np.asarray(block.valid & valid)
+    sr = reference.as_stored(block.values)
+    return {name: float(metric.compute(sr, reference.hr, valid, data_range)) for name, metric in metrics.items()}

@@ -1,0 +1,113 @@
+"""The table that an evaluation comes to: one row per item and model, and their summary."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Number = float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRow:
+    """Figures of one model on one item, in the item's stored units.
+
+    `data_range` is what PSNR and SSIM refer to; `metrics` holds figures by name.
+    """
+
+    item: str
+    model: str
+    metrics: Mapping[str, float]
+    data_range: float
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedItem:
+    """An item that could not be evaluated, and why."""
+
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationTable:
+    """Rows in the order of items, within an item in the order of models.
+
+    `degradation` says how LR came about (empty: the domain's own), `range_note` what the data range is.
+    """
+
+    scale: str
+    models: tuple[str, ...]
+    rows: tuple[EvaluationRow, ...]
+    skipped: tuple[SkippedItem, ...] = ()
+    degradation: tuple[Mapping[str, Any], ...] = ()
+    range_note: str = ""
+    higher_is_better: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the figures, in order."""
+        return tuple(self.higher_is_better) or tuple(dict.fromkeys(name for row in self.rows for name in row.metrics))
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every item was evaluated, else 4."""
+        return 4 if self.skipped else 0
+
+    def values(self, model: str, metric: str) -> list[float]:
+        """Return the figures of a model, item by item."""
+        return [row.metrics[metric] for row in self.rows if row.model == model]
+
+    @property
+    def means(self) -> dict[str, dict[str, float]]:
+        """Mean over items per model and metric; items without a finite figure do not count."""
+        return {m: {name: self.summary(m, name)["mean"] for name in self.metrics} for m in self.models}
+
+    def summary(self, model: str, metric: str) -> dict[str, float]:
+        """Return mean, sd, median, worst and the number of items, over finite figures; NaN where there is none."""
+        finite = [value for value in self.values(model, metric) if math.isfinite(value)]
+        if not finite:
+            return {"mean": math.nan, "sd": math.nan, "median": math.nan, "worst": math.nan, "items": 0}
+        worst = min(finite) if self.higher_is_better.get(metric, True) else max(finite)
+        sd = float(np.std(finite, ddof=1)) if len(finite) > 1 else 0.0
+        return {
+            "mean": float(np.mean(finite)),
+            "sd": sd,
+            "median": float(np.median(finite)),
+            "worst": worst,
+            "items": len(finite),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; what is no finite number becomes None."""
+        return {
+            "scale": self.scale,
+            "degradation": [dict(step) for step in self.degradation] or "the domain's own",
+            "data_range": self.range_note,
+            "models": list(self.models),
+            "rows": [_row(row) for row in self.rows],
+            "summary": {m: {name: _plain(self.summary(m, name)) for name in self.metrics} for m in self.models},
+            "skipped": [{"item": entry.item, "reason": entry.reason} for entry in self.skipped],
+        }
+
+    def to_json(self) -> str:
+        """Return the table as JSON."""
+        return json.dumps(self.as_dict(), indent=1, allow_nan=False, ensure_ascii=False)
+
+
+def _row(row: EvaluationRow) -> dict[str, Any]:
+    return {"item": row.item, "model": row.model, "data_range": row.data_range, **_plain(row.metrics)}
+
+
+def _plain(numbers: Mapping[str, float]) -> dict[str, Number]:
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def in_order(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names without doubles, the first of each kept."""
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,123 @@
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from srkit.errors import ModelError, UsageError
+from srkit.evaluation import evaluate
+from srkit.grid import Scale
+from srkit.training import resolve_recipe, train
+
+AREA = [{"name": "area"}]
+metrics = pytest.importorskip("skimage.metrics")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def model(toy_plugins, toy_data, tmp_path):
+    overrides = ("phases.0.steps=2", "validate_every=0", "samples_every=0")
+    recipe = resolve_recipe(toy_plugins, domain="toy", overrides=overrides)
+    return train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins).model
+
+
+def box_means(hr, factors):
+    shape = [part for n, s in zip(hr.shape, factors, strict=True) for part in (n // s, s)]
+    return hr.reshape(shape).mean(axis=tuple(range(1, len(shape), 2)))
+
+
+def test_the_baselines_agree_with_scipy_and_scikit_image(save_array, toy_plugins):
+    path = save_array("a_image", (36, 44))
+    table = evaluate(path, scale=Scale(2, 2), degradation=AREA, plugins=toy_plugins)
+    hr = np.load(path).astype(float)
+    lr = np.rint(box_means(hr, (2, 2)))
+    sr = np.rint(ndimage.zoom(lr, 2, order=3, mode="reflect", grid_mode=True)).clip(0, 65535)
+    row = next(row for row in table.rows if row.model == "bspline")
+    assert row.data_range == hr.max() - hr.min()
+    assert row.metrics["psnr"] == pytest.approx(metrics.peak_signal_noise_ratio(hr, sr, data_range=row.data_range))
+    expected = metrics.structural_similarity(
+        hr, sr, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=row.data_range
+    )
+    assert row.metrics["ssim"] == pytest.approx(expected, abs=1e-6)
+    assert row.metrics["mse"] == pytest.approx(np.mean((hr - sr) ** 2))
+
+
+def test_hr_is_cropped_to_a_multiple_of_the_scale(save_array, toy_plugins):
+    path = save_array("a_image", (37, 46))
+    whole = np.load(path)
+    np.save(path.with_name("b_image.npy"), whole[:36, :45])
+    table = evaluate(path.parent, scale=Scale(3, 3), degradation=AREA, plugins=toy_plugins)
+    a, b = table.values("bicubic", "mse")
+    assert a == b
+
+
+def test_a_volume_is_enlarged_along_slices(save_array, toy_plugins):
+    path = save_array("a_volume", (24, 20, 22))
+    table = evaluate(path, scale=Scale(1, 1, 4), degradation=[{"name": "profile"}], plugins=toy_plugins)
+    assert all(math.isfinite(row.metrics["psnr"]) for row in table.rows)
+
+
+def test_a_volume_in_plane_equals_its_planes(save_array, toy_plugins):
+    path = save_array("a_volume", (3, 24, 24))
+    for index, plane in enumerate(np.load(path)):
+        np.save(path.with_name(f"p{index}_image.npy"), plane)
+    table = evaluate(path.parent, scale=Scale(2, 2), degradation=AREA, plugins=toy_plugins)
+    volume, *planes = table.values("bicubic", "mse")
+    assert volume == pytest.approx(np.mean(planes))
+
+
+def test_models_and_baselines_stand_in_one_table(model, toy_data, toy_plugins):
+    table = evaluate(toy_data, models=[str(model)], plugins=toy_plugins)
+    assert table.models == ("toy-x2", "bicubic", "bspline")
+    assert len(table.rows) == 3 * 6
+    content = json.loads(table.to_json())
+    assert set(content["summary"]["toy-x2"]["psnr"]) == {"mean", "sd", "median", "worst", "items"}
+    assert content["summary"]["bicubic"]["psnr"]["mean"] == pytest.approx(np.mean(table.values("bicubic", "psnr")))
+    assert table.summary("bicubic", "mse")["worst"] == max(table.values("bicubic", "mse"))
+
+
+def test_invalid_samples_do_not_count(save_array, toy_plugins):
+    path = save_array("a_image", (40, 40))
+    spoiled = np.load(path)
+    spoiled[:, 30:] = 60000  # nodata of the toy domain
+    np.save(path.with_name("b_image.npy"), spoiled)
+    table = evaluate(path.parent, scale=Scale(2, 2), degradation=AREA, plugins=toy_plugins)
+    whole, part = table.values("bicubic", "psnr")
+    assert math.isfinite(part)
+    assert abs(whole - part) < 6
+
+
+def test_a_broken_item_is_named_and_the_others_are_done(save_array, toy_plugins):
+    path = save_array("a_image")
+    path.with_name("b_image.npy").write_bytes(b"no array")
+    table = evaluate(path.parent, scale=Scale(2, 2), plugins=toy_plugins)
+    assert [entry.item for entry in table.skipped] == [str(path.with_name("b_image.npy"))]
+    assert table.exit_code == 4
+    assert len(table.rows) == 2
+
+
+def test_a_model_of_another_scale_is_refused(model, toy_data, toy_plugins):
+    with pytest.raises(ModelError, match="4"):
+        evaluate(toy_data, models=[str(model)], scale=Scale(4, 4), plugins=toy_plugins)
+
+
+def test_an_empty_folder_is_a_usage_error(tmp_path, toy_plugins):
+    with pytest.raises(UsageError, match="no item"):
+        evaluate(tmp_path, plugins=toy_plugins)
+    with pytest.raises(UsageError, match="nothing at"):
+        evaluate(tmp_path / "none", plugins=toy_plugins)
+
+
+def test_progress_is_told(toy_data, toy_plugins):
+    told = []
+    evaluate(toy_data, plugins=toy_plugins, progress=lambda *call: told.append(call))
+    assert [done for done, _, _ in told] == list(range(7))
