@@ -5,13 +5,14 @@ It computes the geometry by its own route (corners of the physical box), not by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from srkit.domain import Finding
 from srkit.grid import FloatArray, Grid
@@ -51,7 +52,7 @@ def verify_file(source: Source, staged: Path, plan: OutputPlan) -> list[Finding]
         return []
     try:
         image = _loaded(staged)
-    except (*BROKEN, ImageFileError, ValueError) as error:
+    except (*BROKEN, ImageFileError, HeaderDataError, ValueError) as error:
         return [Finding("failure", f"the output cannot be read back ({type(error).__name__})", "N19")]
     checks = [_shape(source, image, plan), _storage(image, plan), _packing(staged), _sidecars(source, staged, plan)]
     if source.header.kind == "mgh":
@@ -120,12 +121,20 @@ def _geometry(source: NiftiSource, image: Any, plan: OutputPlan) -> Iterator[Fin
     old_shape = np.array([*source.grid.shape, *[1] * (3 - source.grid.ndim)])
     named = {"sform": (forms.sform, header.get_sform), "qform": (forms.qform, header.get_qform)}
     for name, (form, read) in named.items():
-        if form is not None and _off(form, old_shape, read(), shape) > _tolerance(form, old_shape):
+        if form is not None and _off(form, old_shape, _read(read), shape) > _tolerance(form, old_shape):
             yield _failure(f"the output's {name} does not cover the same box as the source's", "N1")
     zooms = np.asarray(header["pixdim"][1 : plan.grid.ndim + 1], dtype=np.float64)
     expected = _zooms(source, plan)
     if not np.allclose(zooms, expected, rtol=1e-5, atol=0):
         yield _failure(f"the output says voxel sizes {zooms.tolist()} instead of {expected.tolist()}", "N4")
+
+
+def _read(form: Callable[[], FloatArray]) -> FloatArray:
+    """Return what a header's form says, NaN if that is no affine."""
+    try:
+        return np.asarray(form(), dtype=np.float64)
+    except (HeaderDataError, ValueError):
+        return np.full((4, 4), np.nan)
 
 
 def _zooms(source: NiftiSource, plan: OutputPlan) -> FloatArray:

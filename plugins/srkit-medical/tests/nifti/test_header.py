@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import resource
 import struct
@@ -12,12 +13,18 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from srkit_medical.nifti.header import read_header
+from srkit_medical.nifti.inspect import inspect_file
 from srkit_medical.nifti.source import NiftiSource
 
 from srkit.errors import InputError
 from srkit.grid import Window
 
+FUZZED = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 Make = Callable[..., Path]
 Open = Callable[..., NiftiSource]
 DIM, DATATYPE, PIXDIM, VOX_OFFSET, SLOPE, SFORM = 40, 70, 76, 108, 112, 280
@@ -153,3 +160,26 @@ def test_mgh_without_geometry_is_refused(make: Make, opened: Open) -> None:
     path.write_bytes(data)
     with pytest.raises(InputError, match="goodRASFlag"):
         opened(path)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, on numbers near the end of their range
+@FUZZED
+@given(
+    name=st.sampled_from(["a.nii", "a.nii.gz", "b.nii", "a.mgh"]),
+    changes=st.lists(st.tuples(st.integers(0, 360), st.integers(0, 255)), min_size=1, max_size=6),
+)
+def test_any_bytes_in_the_header_are_read_or_refused(
+    make: Make, opened: Open, name: str, changes: list[tuple[int, int]]
+) -> None:
+    klass = {"a.mgh": nibabel.MGHImage, "b.nii": nibabel.Nifti2Image}.get(name, nibabel.Nifti1Image)
+    path = make(name, klass=klass)
+    packed = name.endswith(".gz")
+    data = bytearray(gzip.decompress(path.read_bytes()) if packed else path.read_bytes())
+    for offset, value in changes:
+        data[offset] = value
+    path.write_bytes(gzip.compress(bytes(data), 1) if packed else bytes(data))
+    with contextlib.suppress(InputError):  # anything else is a fault of ours
+        source = opened(path)
+        source.read(source.extent)
+        inspect_file(source)
+        source.close()

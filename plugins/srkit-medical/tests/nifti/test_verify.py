@@ -65,6 +65,7 @@ def test_good_output_passes(make: Make, enlarge: Callable[..., Path], check: Any
         ("sform keeps the old spacing", 280, "f", (0.86,), "N1"),
         ("sform is not a number", 280, "f", (float("nan"),), "N1"),
         ("rotation of the qform is lost", 256, "f", (0.0, 0.0, 0.0), "N1"),
+        ("rotation of the qform is none", 256, "f", (2.0,), "N1"),
         ("left and right are swapped in the qform", 76, "f", (-1.0,), "N1"),
         ("form codes are reset", 252, "h", (0, 2), "N1"),
         ("voxel sizes are the source's", 80, "f", (0.9, 0.8, 4.0), "N4"),
