@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from srkit.domain import Finding
+from srkit.grid import FloatArray, Grid
 from srkit.image import Source
 from srkit_medical.nifti.geometry import is_sheared, spacing
 from srkit_medical.nifti.rewrite import PRIVATE_EXTENSIONS
@@ -45,14 +46,22 @@ def _on_forms(source: NiftiSource) -> Iterator[Finding]:
         text = "says nothing about orientation (both codes are 0): left/right unknown, and stays so in the output"
         yield Finding("warning", text, "N4")
     if forms.differ and forms.sform is not None and forms.qform is not None:
-        sizes = " and ".join("x".join(f"{x:.4g}" for x in spacing(form)) for form in (forms.sform, forms.qform))
-        text = f"has a sform and a qform that differ (voxels {sizes}); the {forms.used} counts, both are carried over"
-        yield Finding("warning", text, "N5")
+        yield Finding("warning", _difference(source, forms.sform, forms.qform), "N5")
     if source.grid.ndim == 3 and is_sheared(forms.affine):
-        text = "has sheared axes (a tilted gantry?); the output keeps them in its sform, which ITK refuses to read"
+        text = "has sheared axes (a tilted gantry?); the output keeps the shear, and ITK refuses to read such files"
         yield Finding("warning", text, "N3")
     if source.header.kind != "mgh" and source.header.fields["qform_code"] > 0 and forms.qform is None:
         yield Finding("warning", "has a broken qform, which the output leaves out; the sform counts", "N1")
+
+
+def _difference(source: NiftiSource, sform: FloatArray, qform: FloatArray) -> str:
+    shape = (*source.grid.shape, 1)[:3]
+    apart = np.abs(Grid(shape, sform).corners() - Grid(shape, qform).corners()).max()
+    sizes = " and ".join("x".join(f"{x:.4g}" for x in spacing(form)) for form in (sform, qform))
+    return (
+        f"has a sform and a qform that differ (voxels of {sizes}, corners up to {apart:.3g} apart); "
+        f"the {source.forms.used} counts, both are carried over"
+    )
 
 
 def _on_header(source: NiftiSource) -> Iterator[Finding]:
