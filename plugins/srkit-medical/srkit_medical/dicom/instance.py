@@ -12,7 +12,7 @@ from pydicom import FileDataset
 from pydicom.uid import UID
 
 from srkit_medical.dicom.geometry import FloatArray, Plane
-from srkit_medical.dicom.reading import Elements, UnfitError, named, read_header
+from srkit_medical.dicom.reading import Elements, UnfitError, named, quiet, read_header
 
 CLASSES = {"1.2.840.10008.5.1.4.1.1.2": "ct", "1.2.840.10008.5.1.4.1.1.4": "mri"}
 ENHANCED = {
@@ -130,12 +130,13 @@ class Instance:
 def read_instance(path: Path) -> Instance:
     """Return what the file at `path` says. Raises UnfitError where it cannot be a slice of an item."""
     header, pixel_bytes = read_header(path, KEYWORDS)
-    elements = Elements(header)
-    try:
-        return _instance(path, header, pixel_bytes)
-    except UnfitError as error:
-        error.series, error.uid = elements.text("SeriesInstanceUID"), elements.text("SOPInstanceUID")
-        raise
+    with quiet():  # elements are decoded, and pydicom's warnings given, when they are asked for
+        try:
+            return _instance(path, header, pixel_bytes)
+        except UnfitError as error:
+            elements = Elements(header)
+            error.series, error.uid = elements.text("SeriesInstanceUID"), elements.text("SOPInstanceUID")
+            raise
 
 
 def _instance(path: Path, header: FileDataset, pixel_bytes: int | None) -> Instance:

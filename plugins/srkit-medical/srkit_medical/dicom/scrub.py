@@ -60,7 +60,7 @@ def nested_datasets(dataset: Dataset) -> Iterator[Dataset]:
 
 
 def swap_words(dataset: Dataset) -> None:
-    """Turn 16-bit words from a big-endian file to little endian; pydicom writes OW as it stands."""
+    """Turn 16-bit words from a big-endian file to little endian: pydicom writes OW as it stands, else it converts."""
     for data in (dataset, *nested_datasets(dataset)):
         for tag in list(data.keys()):
             element = data[tag]

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pydicom import Dataset, FileDataset
+from pydicom import Dataset, FileDataset, dcmwrite
 
 from srkit.errors import OutputError, UsageError
 from srkit.grid import Slab, Window
@@ -60,7 +60,7 @@ class DicomSink:
         try:
             with quiet():
                 self._fill(dataset, derived, stored)
-                dataset.save_as(path, enforce_file_format=True)
+                dcmwrite(path, dataset, enforce_file_format=True)  # save_as refuses what was big endian
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         except READ_ERRORS:

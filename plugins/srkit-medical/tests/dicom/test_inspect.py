@@ -1,0 +1,51 @@
+"""Findings on a series: what was understood, warned of, refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+from srkit_medical.dicom.inspect import inspect_series
+
+Make = Callable[..., Path]
+
+
+def test_the_first_finding_says_what_the_series_is(make: Make, opened) -> None:
+    first, *others = inspect_series(opened(make()))
+    assert first.level == "info"
+    assert "6 slices of 64 x 64, 0.9 x 0.7 mm, 5 mm apart" in first.text
+    assert others == []
+
+
+def test_uneven_slices_are_a_warning(make: Make, opened) -> None:
+    findings = inspect_series(opened(make(kind="CT", step=(0, 1.5, 5.0))))
+    assert [finding.level for finding in findings] == ["info", "warning"]
+
+
+def _burned(dataset: Dataset, k: int) -> None:
+    dataset.BurnedInAnnotation = "YES"
+
+
+def test_burned_in_text_is_refused_until_accepted(make: Make, opened) -> None:
+    folder = make(edit=_burned)
+    assert "refusal" in {finding.level for finding in inspect_series(opened(folder))}
+    levels = {finding.level for finding in inspect_series(opened(folder, accept_burned_in=True))}
+    assert levels == {"info", "warning"}
+
+
+NOTES = {
+    "D21": {"AcquisitionMatrix": [0, 32, 32, 0]},
+    "D14": {"PhotometricInterpretation": "MONOCHROME1"},
+    "D13": {"RescaleIntercept": "3"},
+}
+
+
+@pytest.mark.parametrize("code", NOTES)
+def test_what_a_user_must_know_is_told(make: Make, opened, code: str) -> None:
+    def edit(dataset: Dataset, k: int) -> None:
+        for keyword, value in NOTES[code].items():
+            setattr(dataset, keyword, value)
+
+    assert code in {finding.code for finding in inspect_series(opened(make(edit=edit)))}
