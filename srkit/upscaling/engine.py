@@ -70,7 +70,7 @@ def prepare(plugins: Plugins, source: Source, enlarger: Enlarger, *, domain: str
     Raises ModelError, InputError or UsageError where they do not fit.
     """
     fitted = fit(enlarger, source)
-    route = choose_route(fitted, source.grid, source.slab, baseline=enlarger.generator is None, wishes=wishes)
+    route = choose_route(fitted, source, baseline=enlarger.generator is None, wishes=wishes)
     spec = enlarger.normalizer
     found = None if spec is None or not fitted.image_channels else normalizer(plugins, domain, spec, source)
     return Job(source, fitted, route, found)
@@ -201,18 +201,33 @@ def network_values(job: Job, tile: Tile, frame: int, block: Block) -> Array:
 
 def finished(job: Job, inner: Block, sr: Array | None, core: Window, frame: int) -> Piece:
     """Return the piece of `core`: image channels from `sr`, all else and what is invalid repeated from the source."""
-    values = _repeated(inner.values, job.fitted.factors)
-    valid = None if inner.valid is None else _repeated(inner.valid, job.fitted.factors)
-    if sr is not None:
-        images = list(job.fitted.image_channels)
-        good = True if valid is None else valid[images] if valid.shape[0] > 1 else valid
-        if not (np.isfinite(sr) | ~np.asarray(good)).all():
-            raise NetworkOutputError(
-                "the network made values that are no numbers on valid samples; nothing was written. "
-                "The model does not suit this image, or its weights are broken"
-            )
-        values[images] = np.where(good, sr.astype(values.dtype, copy=False), values[images])
-    return Piece(core.upscaled(job.fitted.factors), frame, values, valid)
+    factors, images, window = job.fitted.factors, job.fitted.image_channels, core.upscaled(job.fitted.factors)
+    valid = None if inner.valid is None else _repeated(inner.valid, factors)
+    if sr is None:
+        return Piece(window, frame, _repeated(inner.values, factors), valid)
+    _check_numbers(sr, valid, images)
+    if valid is None and images == tuple(range(len(inner.values))):
+        return Piece(window, frame, sr.astype(inner.values.dtype, copy=False), None)
+    values = _repeated(inner.values, factors)
+    for enlarged, channel in zip(sr, images, strict=True):
+        np.copyto(values[channel], enlarged, where=True if valid is None else _of_channel(valid, channel))
+    return Piece(window, frame, values, valid)
+
+
+def _check_numbers(sr: Array, valid: BoolArray | None, images: tuple[int, ...]) -> None:
+    numbers = np.isfinite(sr)
+    if numbers.all():
+        return
+    if valid is None or not all((n | ~_of_channel(valid, c)).all() for n, c in zip(numbers, images, strict=True)):
+        raise NetworkOutputError(
+            "the network made values that are no numbers on valid samples; nothing was written. "
+            "The model does not suit this image, or its weights are broken"
+        )
+
+
+def _of_channel(valid: BoolArray, channel: int) -> BoolArray:
+    result: BoolArray = valid[channel if valid.shape[0] > 1 else 0]
+    return result
 
 
 def _any_valid(block: Block, images: tuple[int, ...]) -> bool:

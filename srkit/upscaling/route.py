@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from srkit.errors import ModelError, UsageError
-from srkit.grid import Grid, Slab
+from srkit.grid import Grid
+from srkit.image import Source
 from srkit.upscaling.plan import Fit
 from srkit.upscaling.tiles import AxisPlan, round_up, smallest_tile
 
@@ -99,14 +100,14 @@ class Wishes:
     memory: int | None = None
 
 
-def choose_route(fitted: Fit, grid: Grid, slab: Slab, *, baseline: bool, wishes: Wishes | None = None) -> Route:
+def choose_route(fitted: Fit, source: Source, *, baseline: bool, wishes: Wishes | None = None) -> Route:
     """Return the route for an item. Raises UsageError for wishes that cannot be met."""
     wishes = wishes or Wishes()
     if wishes.precision not in (None, *PRECISIONS):
         raise UsageError(f"no precision {wishes.precision!r} (known: {', '.join(PRECISIONS)})")
     device, why_device = _device(wishes.device)
     budget = wishes.memory or 2 ** ((_free_memory(device) // 4).bit_length() - 1)  # the same in runs that follow
-    tile, why_tile = _tile(fitted, grid, slab, budget, wishes.tile, device)
+    tile, why_tile = _tile(fitted, source, budget, wishes.tile, device)
     channels_last = not baseline and len(fitted.network_axes) > 1
     return Route(device, "fp32", channels_last, torch.get_num_threads(), tile, (why_device, why_tile))
 
@@ -124,27 +125,37 @@ def _device(wish: str | None) -> tuple[str, str]:
     return wish, f"device {wish} was asked for"
 
 
-def _tile(
-    fitted: Fit, grid: Grid, slab: Slab, budget: int, wish: int | None, device: str
-) -> tuple[tuple[int, ...], str]:
-    axes = fitted.network_axes
+def _tile(fitted: Fit, source: Source, budget: int, wish: int | None, device: str) -> tuple[tuple[int, ...], str]:
+    grid, axes = source.grid, fitted.network_axes
     if wish is not None:
         if wish < 1:
             raise UsageError(f"a tile of {wish} samples is none; give 1 or more")
         return tuple(wish if a in axes else 1 for a in range(grid.ndim)), f"tiles of {wish} were asked for"
     halo = fitted.halo or (0,) * grid.ndim
-    cap = TILE_CAP[len(axes)]
-    least = [smallest_tile(halo[a], fitted.multiple[a]) if a in axes else 1 for a in range(grid.ndim)]
-    size = [
-        max(least[a], min(_padded(fitted, grid, a), max(cap, 4 * halo[a]))) if a in axes else 1
-        for a in range(grid.ndim)
-    ]
+    least, size = [1] * grid.ndim, [1] * grid.ndim
+    for a in axes:
+        least[a] = smallest_tile(halo[a], fitted.multiple[a])
+        size[a] = max(least[a], min(_padded(fitted, grid, a), max(TILE_CAP[len(axes)], 4 * halo[a])))
     cost = _bytes_per_sample(fitted, device)
-    while cost * _product(size) > budget and any(s > low for s, low in zip(size, least, strict=True)):
-        widest = max(axes, key=lambda a: size[a] if size[a] > least[a] else 0)
-        size[widest] = max(least[widest], round_up(size[widest] // 2, fitted.multiple[widest]))
+    while cost * _product(size) > budget and size != least:
+        _halve(size, least, max(axes, key=lambda a: size[a] if size[a] > least[a] else 0), fitted)
+    band = source.slab.axis
+    while _bytes_per_row(fitted, source) * size[band] > budget // 2 and size[band] > least[band]:
+        _halve(size, least, band, fitted)
     balanced = tuple(_balanced(fitted, grid, a, size[a]) if a in axes else 1 for a in range(grid.ndim))
     return balanced, f"a sample costs about {cost} bytes of a budget of {budget // 2**20} MiB"
+
+
+def _halve(size: list[int], least: list[int], axis: int, fitted: Fit) -> None:
+    size[axis] = max(least[axis], round_up(size[axis] // 2, fitted.multiple[axis]))
+
+
+def _bytes_per_row(fitted: Fit, source: Source) -> int:
+    """Return what a row of input, across the slab's axis, becomes in the stored type: tiles of a row wait as such."""
+    output = source.grid.upscaled(fitted.factors).shape
+    return (
+        _product(output) // source.grid.shape[source.slab.axis] * len(source.channels) * source.encoding.dtype.itemsize
+    )
 
 
 def _padded(fitted: Fit, grid: Grid, axis: int) -> int:
@@ -154,13 +165,14 @@ def _padded(fitted: Fit, grid: Grid, axis: int) -> int:
 def _balanced(fitted: Fit, grid: Grid, axis: int, size: int) -> int:
     """Return the shortest tile that needs no more tiles: the last one then repeats little."""
 
+    halo = 0 if fitted.halo is None else fitted.halo[axis]
+    length, border, multiple = grid.shape[axis], fitted.border[axis], fitted.multiple[axis]
+
     def count(tile: int) -> int:
-        halo = 0 if fitted.halo is None else fitted.halo[axis]
-        length, border, multiple = grid.shape[axis], fitted.border[axis], fitted.multiple[axis]
         return len(AxisPlan(length, (0, length), tile, halo, border, multiple).tiles())
 
     wanted = count(size)
-    low, high = 1, size
+    low, high = min(smallest_tile(halo, multiple), size), size
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if count(middle) <= wanted else (middle + 1, high)

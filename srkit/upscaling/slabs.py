@@ -61,8 +61,9 @@ def assemble(pieces: Iterable[Piece], plan: OutputPlan, slab: Slab, *, first: in
                 continue
             part = piece.window.intersection(windows[index])
             inner = (slice(None), *part.relative_to(piece.window).slices)
-            target = slabs.setdefault(number, _Open(windows[index], plan))
-            target.put(part, stored[inner], None if piece.valid is None else piece.valid[inner])
+            if number not in slabs:
+                slabs[number] = _Open(windows[index], plan)
+            slabs[number].put(part, stored[inner], None if piece.valid is None else piece.valid[inner])
         while waiting in slabs and not slabs[waiting].missing:
             full = slabs.pop(waiting)
             yield StoredSlab(waiting, full.window, waiting // len(windows), full.stored, full.valid)

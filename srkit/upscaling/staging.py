@@ -71,28 +71,22 @@ class Staging:
         """
         try:
             _sync(self._folder)
-            if self.path.is_dir():
-                self._publish_folder()
-            else:
-                self._publish_files(self._folder, self.target.parent, last=self.path)
+            self._move(self._moves())
             _sync_one(self.target.parent)
         except OSError as error:
             raise output_error(error, self.target) from error
         self._made = []
 
-    def _publish_folder(self) -> None:
-        side = [entry for entry in self._folder.iterdir() if entry != self.path]
-        self._check_free([self.target.parent / entry.name for entry in side])
-        if not self.target.exists():
-            for entry in side:
-                entry.replace(self.target.parent / entry.name)
-            self.path.replace(self.target)
-            return
-        self._publish_files(self.path, self.target, last=None)
+    def _moves(self) -> list[tuple[Path, Path]]:
+        """Return what goes where, the main output last; into a folder that is there, its files go one by one."""
+        beside = sorted(entry for entry in self._folder.iterdir() if entry != self.path)
+        side = [(entry, self.target.parent / entry.name) for entry in beside]
+        if not self.path.is_dir() or not self.target.exists():
+            return [*side, (self.path, self.target)]
+        inner = sorted(entry for entry in self.path.rglob("*") if entry.is_file())
+        return [*side, *((entry, self.target / entry.relative_to(self.path)) for entry in inner)]
 
-    def _publish_files(self, folder: Path, place: Path, *, last: Path | None) -> None:
-        entries = sorted(folder.rglob("*") if last is None else folder.iterdir(), key=lambda e: (e == last, str(e)))
-        moves = [(entry, place / entry.relative_to(folder)) for entry in entries if last is not None or entry.is_file()]
+    def _move(self, moves: list[tuple[Path, Path]]) -> None:
         self._check_free([to for _, to in moves])
         new: list[Path] = []
         try:
