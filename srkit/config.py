@@ -33,6 +33,7 @@ _VOLUME: tuple[RoleName, ...] = ("slice", "row", "column")
 CORE_DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
         "network": {"name": "srresnet", "parameters": {"features": 32, "blocks": 4, "skip": "bicubic"}},
+        "discriminator": {"name": "vgg"},
         "normalizer": {"kind": "range"},
         "losses": {"pixel": {"kind": "l1"}},
         "phases": [
@@ -190,7 +191,7 @@ class Recipe(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: str = "auto"
     network: NetworkSection
-    discriminator: NetworkSection = NetworkSection(name="vgg")
+    discriminator: NetworkSection
     normalizer: dict[str, Any]
     degradation: tuple[dict[str, Any], ...] | None = None
     losses: dict[str, LossSection]
@@ -298,6 +299,8 @@ def load_recipe(
     if not isinstance(given.get("domain"), str):
         raise RecipeError(f"{where}: names no domain; add `domain: mri` or give --domain")
     base = _merged(dict(CORE_DEFAULTS), domain_defaults.get(given["domain"], {}))
+    if "losses" in given and isinstance(given.get("phases"), list):
+        base.pop("losses")  # with phases of its own, a recipe weighs losses of its own
     try:
         return Recipe.model_validate(_merged(base, given))
     except ValidationError as error:
