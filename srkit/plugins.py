@@ -115,7 +115,7 @@ def _imported(candidates: Iterable[Candidate], failed: list[FailedPlugin]) -> It
     for name, origin, version, load in candidates:
         try:
             yield LoadedPlugin(name, origin, version, load())
-        except Exception as error:  # noqa: BLE001  a plugin may raise anything at import; others must go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001  anything may be raised at import; others must go on
             failed.append(FailedPlugin(name, origin, f"fails at import: {type(error).__name__}: {error}"))
 
 
@@ -192,10 +192,10 @@ def _call(plugins: Plugins, verb: str, **arguments: Any) -> Any:
         _blame(plugins, verb, error)
 
 
-def _blame(plugins: Plugins, verb: str, error: Exception) -> NoReturn:
+def _blame(plugins: Plugins, verb: str, error: Exception, name: str = "") -> NoReturn:
     """Raise PluginError; the cause's own text may quote the file's content and stays in the traceback."""
     raise PluginError(
-        f"plugin {_culprit(plugins, verb, error)!r} failed in {verb} with {type(error).__name__}; "
+        f"plugin {name or _culprit(plugins, verb, error)!r} failed in {verb} with {type(error).__name__}; "
         "see the traceback with --debug, and report it to the plugin's authors"
     ) from error
 
@@ -211,9 +211,9 @@ def _culprit(plugins: Plugins, verb: str, error: BaseException) -> str:
     return name or next(iter(plugins.answering(verb)), "unknown")
 
 
-def _checked(answer: object, kind: type | tuple[type, ...], plugins: Plugins, verb: str) -> Any:
+def _checked(answer: object, kind: type | tuple[type, ...], plugins: Plugins, verb: str, name: str = "") -> Any:
     if not isinstance(answer, kind):
-        who = ", ".join(plugins.answering(verb)) or "no plugin"
+        who = name or ", ".join(plugins.answering(verb)) or "no plugin"
         names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
         raise PluginError(f"{verb} answered with {type(answer).__name__} instead of {names} (answered by: {who})")
     return answer
@@ -221,7 +221,12 @@ def _checked(answer: object, kind: type | tuple[type, ...], plugins: Plugins, ve
 
 def _collected(plugins: Plugins, verb: str, kind: type) -> list[Any]:
     answers = _call(plugins, verb)
-    return [_checked(entry, kind, plugins, verb) for answer in reversed(answers) for entry in answer]
+    return [entry for answer in reversed(answers) for entry in _entries(answer, kind, plugins, verb)]
+
+
+def _entries(answer: object, kind: type, plugins: Plugins, verb: str, name: str = "") -> list[Any]:
+    """Return the entries of an answer, each of its `kind`."""
+    return [_checked(entry, kind, plugins, verb, name) for entry in _checked(answer, Iterable, plugins, verb, name)]
 
 
 def _without_default(domain: str, verb: str) -> NoReturn:
@@ -256,11 +261,12 @@ def _owned_domains(plugins: Plugins) -> Iterator[tuple[LoadedPlugin, Domain]]:
             continue
         hook = _only(plugins, "srkit_domains", plugin)
         try:
-            answer = [entry for part in hook() for entry in part]
+            answers = hook()
         except Exception as error:  # noqa: BLE001
-            _blame(plugins, "srkit_domains", error)
-        for domain in answer:
-            yield plugin, _checked(domain, Domain, plugins, "srkit_domains")
+            _blame(plugins, "srkit_domains", error, plugin.name)
+        for answer in answers:
+            for domain in _entries(answer, Domain, plugins, "srkit_domains", plugin.name):
+                yield plugin, domain
 
 
 def domain_named(plugins: Plugins, name: str) -> Domain:
@@ -288,7 +294,7 @@ def discover(
 
     One sure claim wins over possible ones; `domain` decides where it is given. Two sure claims of the same file, or
     only possible ones of several domains, become a `Skipped` that says how to decide. Files that no plugin claims are
-    passed over. A plugin that raises while looking costs its own findings only where others found something.
+    passed over. Raises PluginError, with the plugin's name, where one raises while looking.
     """
     if domain is not None:
         domain_named(plugins, domain)
@@ -315,12 +321,12 @@ def _findings_of(
         return
     try:
         for answer in _only(plugins, "srkit_discover", plugin)(root=root, options=options):
-            for found in answer:
-                yield _checked(found, (Item, Skipped), plugins, "srkit_discover")
+            for found in _checked(answer, Iterable, plugins, "srkit_discover", plugin.name):
+                yield _checked(found, (Item, Skipped), plugins, "srkit_discover", plugin.name)
     except SrkitError:
         raise
     except Exception as error:  # noqa: BLE001
-        _blame(plugins, "srkit_discover", error)
+        _blame(plugins, "srkit_discover", error, plugin.name)
 
 
 def _settle(rivals: list[Item], domain: str | None) -> Item | Skipped:
@@ -356,7 +362,7 @@ def open_source(plugins: Plugins, item: Item, options: Options) -> Source:
 def inspect_source(plugins: Plugins, domain: str, source: Source) -> list[Finding]:
     """Return what the domain understood of a source."""
     answer = _call(plugins, "srkit_inspect", domain=domain, source=source)
-    return [_checked(entry, Finding, plugins, "srkit_inspect") for entry in answer or ()]
+    return [] if answer is None else _entries(answer, Finding, plugins, "srkit_inspect")
 
 
 def normalizer(plugins: Plugins, domain: str, spec: Mapping[str, Any], source: Source) -> Normalizer:
@@ -411,7 +417,7 @@ def create_sink(plugins: Plugins, domain: str, target: Path, source: Source, pla
 def verify_staged(plugins: Plugins, domain: str, source: Source, staged: Path, plan: OutputPlan) -> list[Finding]:
     """Return the format's own findings on a staged output."""
     answer = _call(plugins, "srkit_verify", domain=domain, source=source, staged=staged, plan=plan)
-    return [_checked(entry, Finding, plugins, "srkit_verify") for entry in answer or ()]
+    return [] if answer is None else _entries(answer, Finding, plugins, "srkit_verify")
 
 
 def networks(plugins: Plugins) -> dict[str, NetworkFactory]:

@@ -82,9 +82,10 @@ def plugins_with(plugin: ModuleType | str | Path) -> Plugins:
     """
     core = [point for point in entry_points(group=GROUP) if point.name == calls.CORE]
     if isinstance(plugin, Path):
-        return calls.load_plugins([plugin], installed=core, environment={})
-    name = plugin if isinstance(plugin, str) else plugin.__name__
-    loaded = calls.load_plugins(installed=[*core, EntryPoint("tested", name, GROUP)], environment={})
+        loaded = calls.load_plugins([plugin], installed=core, environment={})
+    else:
+        name = plugin if isinstance(plugin, str) else plugin.__name__
+        loaded = calls.load_plugins(installed=[*core, EntryPoint("tested", name, GROUP)], environment={})
     for failed in loaded.failed:
         raise PluginError(f"plugin {failed.name!r} {failed.reason}")
     return loaded
