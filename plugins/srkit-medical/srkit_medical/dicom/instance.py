@@ -179,7 +179,7 @@ def _check_kind(elements: Elements, sop_class: str) -> None:
     if sop_class in ENHANCED:
         raise UnfitError("is an Enhanced multi-frame object, and those are not treated yet; convert it to classic")
     if sop_class not in CLASSES:
-        raise UnfitError(f"is a {_class_name(sop_class)} object, not a slice of an MR or CT series", failed=False)
+        raise UnfitError(f"is of the class {_class_name(sop_class)}, not a slice of an MR or CT series", failed=False)
     kinds = {value.strip().upper() for value in elements.texts("ImageType")}
     if "MOSAIC" in kinds:
         raise UnfitError("is a Siemens mosaic: tiles of many slices in one picture; convert it to NIfTI with dcm2niix")
