@@ -61,7 +61,7 @@ class ArraySource:
         if self._stored is None:
             raise InputError("a source that was closed cannot be read; open its item again")
         valid = None if self._valid is None else self._valid[:, *window.slices]
-        return Block(self.encoding.decode(self._stored[:, *window.slices]), valid)
+        return Block(self.encoding.decode(np.asarray(self._stored[:, *window.slices])), valid)
 
     def close(self) -> None:
         """Let go of the array."""
