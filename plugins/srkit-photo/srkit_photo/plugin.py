@@ -14,7 +14,7 @@ SRKIT_CONTRACT = 1
 NAME = "photo"
 TRAINING = {
     "scale": 2,
-    "network": {"name": "srresnet", "parameters": {"features": 32, "blocks": 6, "skip": "bicubic"}},
+    "network": {"name": "srresnet", "parameters": {"channels": 3, "features": 32, "blocks": 6, "skip": "bicubic"}},
     "normalizer": {"kind": "depth"},
     "data": {"batch": 16},
 }

@@ -38,9 +38,10 @@ MTF_AT_NYQUIST = 0.3
 
 TRAINING: dict[str, Any] = {
     "scale": 2,
-    "network": {"name": "srresnet", "parameters": {"features": 32, "blocks": 4, "skip": "bicubic"}},
+    "network": {"name": "srresnet", "parameters": {"channels": 1, "features": 32, "blocks": 4, "skip": "bicubic"}},
     "normalizer": {"kind": "item-range"},
 }
-"""Any sensor works: each item is mapped by its own robust range, and the network adds to bicubic interpolation."""
+"""Any sensor works: each item is mapped by its own robust range, and a network of one channel takes each band alone,
+adding to its bicubic interpolation."""
 
 SATELLITE = Domain(NAME, "Satellite and aerial rasters", OPTIONS, fidelity_first=True, training=TRAINING)
