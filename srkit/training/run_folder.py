@@ -70,8 +70,8 @@ class RunFolder:
 
     @property
     def is_begun(self) -> bool:
-        """Whether a run lives here."""
-        return self.recipe.exists()
+        """Whether a run lives here: one that got as far as its first step, or just before it."""
+        return self.recipe.exists() and self.log.exists()
 
     def begin(self, recipe: Recipe, plugins: Plugins) -> None:
         """Make the folder for a new run. Raises UsageError if one lives here, OutputError if it cannot be made."""
@@ -79,6 +79,8 @@ class RunFolder:
             raise UsageError(f"{self.root} holds a run already; continue it with --resume, or choose another --out")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
+            for left_behind in (self.split, self.facts):  # by an attempt that failed before its first step
+                left_behind.unlink(missing_ok=True)
             self.write("environment.json", environment(plugins))
             self.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
         except OSError as error:

@@ -177,6 +177,16 @@ def test_a_folder_with_a_run_is_not_overwritten(recipe, toy_plugins, toy_data, t
         train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
 
 
+def test_a_run_that_failed_before_its_first_step_does_not_block_its_folder(toy_plugins, toy_data, tmp_path):
+    for override, complete in (("network.parameters.featurs=3", False), ("seed=1", True)):
+        recipe = resolve_recipe(toy_plugins, domain="toy", overrides=(*SHORT, override))
+        if complete:
+            assert train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins).steps == 6
+        else:
+            with pytest.raises(RecipeError, match="featurs"):
+                train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
+
+
 def test_a_run_cannot_go_on_with_another_recipe(recipe, toy_plugins, toy_data, tmp_path):
     train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
     with pytest.raises(RecipeError, match=r"differs from that of the run .* at seed"):
