@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srkit.grid import Scale
 from srkit.plugins import load_plugins
 
 if TYPE_CHECKING:
@@ -102,12 +103,19 @@ def _run_folder(out: str | Path | None, recipe: Recipe | None) -> Path:
     return Path("runs") / recipe.title
 
 
-def evaluate(path: str | Path, *, plugins: Plugins | None = None, **more: Any) -> EvaluationTable:
+def evaluate(
+    path: str | Path,
+    *,
+    scale: Scale | str | int | Sequence[int] | None = None,
+    plugins: Plugins | None = None,
+    **more: Any,
+) -> EvaluationTable:
     """Degrade the high-resolution items at `path`, upscale them again, and compare.
 
-    `more` as `srkit.evaluation.evaluate` takes it: `scale`, `models`, `domain`, `degradation`, `options`, `progress`.
+    `more` as `srkit.evaluation.evaluate` takes it: `models`, `domain`, `degradation`, `options`, `progress`.
     Interpolation by bicubic and B-spline is always in the table. Raises SrkitError as `upscale` does.
     """
     from srkit.evaluation import evaluate as job
 
-    return job(path, plugins=plugins or load_plugins(), **more)
+    chosen = scale if scale is None or isinstance(scale, Scale) else Scale.parse(scale)
+    return job(Path(path), scale=chosen, plugins=plugins or load_plugins(), **more)

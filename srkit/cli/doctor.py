@@ -35,7 +35,7 @@ def doctor(
 
 
 def _facts(session: Session) -> dict[str, Any]:
-    from srkit.hookspecs import __dict__ as specs
+    from srkit import hookspecs
     from srkit.plugins import domains
 
     plugins = session.plugins
@@ -44,7 +44,7 @@ def _facts(session: Session) -> dict[str, Any]:
         domains(plugins)
     except PluginError as error:
         problems.append(str(error))
-    verbs = [name for name in specs if name.startswith("srkit_")]
+    verbs = [name for name in vars(hookspecs) if name.startswith("srkit_")]
     return {
         "srkit": __version__,
         "python": platform.python_version(),
@@ -73,7 +73,7 @@ def _machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
-        "bf16": torch.cpu._is_avx512_bf16_supported(),  # type: ignore[no-untyped-call]  # torch offers no public name
+        "bf16": torch.cpu._is_avx512_bf16_supported(),  # torch offers no public name for it
         "gpus": gpus,
     }
 

@@ -59,12 +59,14 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]], *, title:
     from rich.table import Table
 
     cells = [["" if cell is None else _cell(cell) for cell in row] for row in rows]
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column, name in enumerate(head):
         numeric = bool(cells) and all(_is_number(row[column]) for row in cells)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*(_literal(cell) for cell in row))
+    if title:
+        print(title)  # as a table's own title it would be wrapped to the table's width
     console().print(table)
 
 

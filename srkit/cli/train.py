@@ -79,7 +79,7 @@ def _overrides(session: Session, domain: str | None, scale: str | None, changes:
 
 def _print(result: TrainResult, json: bool) -> None:
     if json:
-        print_json(_facts(result))
+        print_json(result)
         return
     rows = [["model", *_figures(result.metrics)]] if result.metrics else []
     rows += [[name, *_figures(figures)] for name, figures in result.baselines.items()]
@@ -96,9 +96,3 @@ def _print(result: TrainResult, json: bool) -> None:
 def _figures(figures: Any) -> list[str]:
     psnr, ssim = figures.get("psnr"), figures.get("ssim")
     return ["" if psnr is None else f"{psnr:.2f}", "" if ssim is None else f"{ssim:.4f}"]
-
-
-def _facts(result: TrainResult) -> dict[str, Any]:
-    from srkit.cli.printing import plain
-
-    return dict(plain(result))

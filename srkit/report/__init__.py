@@ -1,10 +1,11 @@
 """One self-contained HTML page: before/after pictures, figures, and what they do not say."""
 
 from srkit.report.page import Comparison, Page, Section, Strip, Table, write_page
-from srkit.report.pictures import Picture, picture_of, shared_window
+from srkit.report.pictures import Levels, Picture, picture_of, shared_window
 
 __all__ = [
     "Comparison",
+    "Levels",
     "Page",
     "Picture",
     "Section",

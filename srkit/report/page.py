@@ -101,9 +101,9 @@ def _part(part: Part, number: int) -> str:
 def _comparison(part: Comparison, number: int) -> str:
     rows, columns = part.after.pixels.shape[:2]
     label = escape(f"{part.title}: part of the picture that shows {part.before.caption}", quote=True)
-    return f"""<figure class="compare">
+    return f"""<figure class="compare" style="--wide:{min(4 * columns, 720)}px">
 <figcaption><strong>{escape(part.title)}</strong></figcaption>
-<div class="slider" style="--cut:50%;--ratio:{columns}/{rows};--wide:{min(3 * columns, 720)}px">
+<div class="slider" style="--cut:50%;--ratio:{columns}/{rows}">
 <img src="{part.before.data_uri}" alt="{escape(part.before.caption, quote=True)}">
 <img class="after" src="{part.after.data_uri}" alt="{escape(part.after.caption, quote=True)}">
 <span class="line" aria-hidden="true"></span>

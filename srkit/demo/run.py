@@ -1,0 +1,190 @@
+"""The demonstration itself: samples, training, upscaling, evaluation; all of it through `srkit.api`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srkit import api
+from srkit.demo.collection import collect_samples, write_degraded
+from srkit.errors import SrkitError, UsageError
+from srkit.grid import Scale
+from srkit.plugins import Plugins, load_plugins
+from srkit.samples import Sample
+
+if TYPE_CHECKING:
+    from srkit.evaluation import EvaluationTable
+    from srkit.training import TrainResult
+    from srkit.upscaling import ItemInspection, ItemResult
+
+FACTOR = 2
+SCALE = Scale(FACTOR, FACTOR)
+OWN = ("data", "run", "outputs", "index.html")
+"""What the demonstration writes, and may therefore replace."""
+
+RECIPE = (
+    "name=demo-mri-x2",
+    "network.parameters.features=32",
+    "network.parameters.blocks=4",
+    "data.batch=8",
+    "data.patch=64",
+    "data.workers=0",
+    "validate_every=100",
+    "samples_every=0",
+    "checkpoint_every=0",
+)
+STEPS = 600
+BASELINES = ("bspline", "bicubic")
+
+
+Bar = Callable[[str], AbstractContextManager[api.Progress]]
+
+
+def _no_bar(label: str) -> AbstractContextManager[api.Progress]:
+    return nullcontext(lambda done, total, note: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One sample that was upscaled: `source` is the file that was, `scale` what it was enlarged by."""
+
+    sample: Sample
+    source: Path
+    result: ItemResult
+    baseline: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What came of it. `refused` holds samples that were inspected, and what upscaling said about them."""
+
+    folder: Path
+    training: TrainResult | None = None
+    shown: tuple[Shown, ...] = ()
+    tables: tuple[tuple[Sample, EvaluationTable], ...] = ()
+    inspected: tuple[tuple[Sample, ItemInspection, str], ...] = ()
+    plugins: Plugins = field(default_factory=load_plugins)
+
+
+def demonstrate(
+    folder: Path, *, steps: int = STEPS, overwrite: bool = False, plugins: Plugins | None = None, bar: Bar = _no_bar
+) -> DemoResult:
+    """Train, upscale, verify and compare on all samples; everything lies below `folder` afterwards.
+
+    `bar` gives a progress callable for a job of the given label. Raises SrkitError where a job fails.
+    """
+    _clear(folder, overwrite=overwrite)
+    run = _Run(folder, plugins or load_plugins(), bar)
+    samples = collect_samples(folder / "data")
+    result = DemoResult(folder, plugins=run.plugins)
+    for sample in (s for s in samples if s.job == "train"):
+        result = replace(result, training=run.train(sample, steps))
+    model = str(result.training.best or result.training.model) if result.training else None
+    for sample in samples:
+        if sample.job in ("reference", "upscale", "interpolate"):
+            own_model = "bicubic" if sample.job == "interpolate" or model is None else model
+            result = replace(result, shown=(*result.shown, run.upscale(sample, own_model)))
+        if sample.job in ("reference", "interpolate"):
+            models = (model,) if sample.job == "reference" and model else ()
+            result = replace(result, tables=(*result.tables, (sample, run.evaluate(sample, models))))
+        if sample.job == "inspect":
+            result = replace(result, inspected=(*result.inspected, run.look_at(sample)))
+    return result
+
+
+def _clear(folder: Path, *, overwrite: bool) -> None:
+    """Make room. Raises UsageError for a folder that holds something, unless an earlier demonstration may go."""
+    if not folder.exists() or not any(folder.iterdir()):
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in OWN)
+    if foreign or not overwrite:
+        what = f"holds {foreign[0]}, which is not of a demonstration" if foreign else "holds an earlier demonstration"
+        raise UsageError(f"{folder} {what}; {'' if foreign else 'add --overwrite, or '}choose another --out")
+    for name in OWN:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    folder: Path
+    plugins: Plugins
+    bar: Bar
+
+    def train(self, sample: Sample, steps: int) -> TrainResult:
+        """Train on a sample that has a table of splits."""
+        overrides = (
+            *RECIPE,
+            f"scale={FACTOR}",
+            f"data.split_file={sample.path / 'split.csv'}",
+            f"phases.0.steps={steps}",
+            f"phases.0.learning_rate=[[0, 1e-3], [{max(1, steps * 7 // 10)}, 2e-4]]",
+        )
+        with self.bar(f"training on {sample.title}") as progress:
+            return api.train(
+                domain=sample.domain,
+                data=sample.path,
+                out=self.folder / "run",
+                overrides=overrides,
+                plugins=self.plugins,
+                progress=progress,
+            )
+
+    def upscale(self, sample: Sample, model: str) -> Shown:
+        """Upscale a sample; a reference is degraded first, and interpolated as well, to be compared."""
+        source = sample.path
+        outputs = self.folder / "outputs"
+        if sample.job == "reference":
+            coarse = self.folder / "data" / f"{sample.domain}-degraded" / sample.path.name
+            source = write_degraded(self.plugins, sample, coarse, SCALE)
+        result = self._upscaled(sample, source, outputs / f"{len(list(self._outputs())) + 1}-{sample.domain}", model)
+        if sample.job != "reference" or model in BASELINES:
+            return Shown(sample, source, result)
+        interpolated = self._upscaled(sample, source, outputs / "interpolated", BASELINES[0])
+        return Shown(sample, source, result, interpolated.output)
+
+    def _outputs(self) -> Sequence[Path]:
+        return [p for p in (self.folder / "outputs").glob("*") if p.name != "interpolated"]
+
+    def _upscaled(self, sample: Sample, source: Path, out: Path, model: str) -> ItemResult:
+        with self.bar(f"upscaling {sample.title}") as progress:
+            report = api.upscale(
+                source,
+                out,
+                scale=SCALE,
+                model=model,
+                domain=sample.domain,
+                plugins=self.plugins,
+                progress=progress,
+            )
+        return report.results[0]
+
+    def evaluate(self, sample: Sample, models: Sequence[str]) -> EvaluationTable:
+        """Compare models with interpolation on a sample that serves as its own reference."""
+        with self.bar(f"evaluating on {sample.title}") as progress:
+            return api.evaluate(
+                sample.path,
+                scale=SCALE,
+                models=(*models, *BASELINES),
+                domain=sample.domain,
+                plugins=self.plugins,
+                progress=progress,
+            )
+
+    def look_at(self, sample: Sample) -> tuple[Sample, ItemInspection, str]:
+        """Inspect a sample, try to upscale it, and return what was said."""
+        inspection = api.inspect(sample.path, plugins=self.plugins)[0]
+        try:
+            report = api.upscale(
+                sample.path, self.folder / "outputs" / "inspected", model="bicubic", scale=SCALE, plugins=self.plugins
+            )
+            result = report.results[0]
+            answer = f"upscaled to {result.output}" if result.status == "done" else f"{result.status}: {result.reason}"
+        except SrkitError as error:
+            answer = f"refused: {error}"
+        return sample, inspection, answer
