@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -11,8 +12,8 @@ from torch import nn
 from srkit.errors import ModelError
 from srkit.grid import Role, Scale
 from srkit.image import Source
-from srkit.models.file import Model
-from srkit.models.shelf import find_model
+from srkit.models.file import Model, ModelInfo, read_info
+from srkit.models.shelf import find_model, list_models
 from srkit.networks.interpolation import KINDS, Interpolation, Kind
 from srkit.plugins import Plugins
 
@@ -82,6 +83,19 @@ class Enlarger:
         return Interpolation(kind, factors)
 
 
+def model_named(plugins: Plugins, model: str | Enlarger | None) -> ModelInfo | None:
+    """Return what the model that a user named says about itself; None where no such model can be read."""
+    if model is None or isinstance(model, Enlarger) or model in KINDS:
+        return None
+    try:
+        if Path(model).is_file():
+            return read_info(Path(model))
+    except ModelError:
+        return None
+    infos = [entry.info for entry in list_models(plugins) if entry.info is not None]
+    return next((info for info in infos if info.name == model), None)
+
+
 class EnlargerShelf:
     """Finds the enlarger of an item, and loads each model once.
 
@@ -98,7 +112,10 @@ class EnlargerShelf:
         self._loaded: dict[tuple[str, int], Enlarger] = {}
 
     def choose(self, domain: str, source: Source) -> Enlarger:
-        """Return the enlarger for an item. Raises ModelError where none fits."""
+        """Return the enlarger for an item. Raises ModelError where none fits.
+
+        An item without image channels (labels, a mask) needs no network: it is repeated.
+        """
         if isinstance(self._model, Enlarger):
             return self._with_scale(self._model)
         kind = next((kind for kind in KINDS if kind == self._model), None)
@@ -106,7 +123,8 @@ class EnlargerShelf:
             return Enlarger.baseline(kind, self._scale or DEFAULT_BASELINE_SCALE)
         channels = sum(channel.role == "image" for channel in source.channels)
         if channels == 0:
-            return Enlarger.baseline("nearest", self._scale or DEFAULT_BASELINE_SCALE)
+            info = model_named(self._plugins, self._model)
+            return Enlarger.baseline("nearest", self._scale or (info.scale if info else DEFAULT_BASELINE_SCALE))
         key = (domain, channels)
         if key not in self._loaded:
             self._loaded[key] = Enlarger.of_model(self._find(domain, channels))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from srkit.domain import Item, Options, Skipped
+from srkit.domain import Finding, Item, Options, Skipped
 from srkit.errors import SrkitError
 from srkit.image import Source
 from srkit.plugins import Plugins, inspect_source, open_source
@@ -22,7 +22,8 @@ def inspect_path(
 ) -> list[ItemInspection]:
     """Return what is understood of every item at `path`, a file or a folder tree, in the order of paths.
 
-    An item that cannot be read is one with an `error`; files of no installed domain are not mentioned.
+    An item that cannot be read is one with an `error`; what is no image to enhance (a localizer) has a refusal alone;
+    files of no installed domain are not mentioned.
     Raises UsageError if there is no such path or domain.
     """
     session = Session.of_call(plugins, options)
@@ -31,7 +32,9 @@ def inspect_path(
 
 
 def _skipped(entry: Skipped) -> ItemInspection:
-    return ItemInspection(entry.path, "", error=entry.reason)
+    if entry.failed:
+        return ItemInspection(entry.path, "", error=entry.reason)
+    return ItemInspection(entry.path, "", findings=(Finding("refusal", entry.reason),))
 
 
 def _inspected(session: Session, item: Item) -> ItemInspection:

@@ -92,11 +92,22 @@ def check_target(target: Path, item: Item, inputs: frozenset[FileId], *, overwri
         _check_folder(target, item, overwrite=overwrite)
 
 
+def is_there(target: Path, item: Item) -> bool:
+    """Tell whether an output is there that is no older than its inputs."""
+    files = [target] if target.is_file() else list(target.rglob("*")) if target.is_dir() and not item.suffix else []
+    times = [path.stat().st_mtime_ns for path in files if path.is_file()]
+    newest = max(path.stat().st_mtime_ns for path in item.paths)
+    return bool(times) and min(times) >= newest and not any(path.resolve().parent == target for path in item.paths)
+
+
 def _check_file(target: Path, inputs: frozenset[FileId], *, overwrite: bool) -> None:
     if file_id(target) in inputs:
         raise UsageError(f"the output {target} is an input; inputs are never changed, give another --out or --name")
     if target.is_dir():
         raise UsageError(f"the output {target} is a folder; give another --out or --name")
+    above = next(folder for folder in target.parents if folder.exists())
+    if not above.is_dir():
+        raise UsageError(f"the output folder {above} is a file; give another --out")
     if os.path.lexists(target) and not overwrite:
         raise UsageError(f"the output {target} exists; give --overwrite to replace it")
 

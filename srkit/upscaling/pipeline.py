@@ -10,14 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from srkit.domain import Finding, Item, Options, Skipped
-from srkit.errors import InputError, ModelError, SrkitError
+from srkit.errors import InputError, SrkitError
 from srkit.grid import Scale
-from srkit.models.file import read_info
-from srkit.models.shelf import list_models
-from srkit.networks.interpolation import KINDS
 from srkit.plugins import Plugins, inspect_source, open_source
-from srkit.upscaling.enlarger import Enlarger, EnlargerShelf
-from srkit.upscaling.naming import Naming, check_collisions, check_target, file_ids
+from srkit.upscaling.enlarger import Enlarger, EnlargerShelf, model_named
+from srkit.upscaling.naming import Naming, check_collisions, check_target, file_ids, is_there
 from srkit.upscaling.plan import scale_text
 from srkit.upscaling.production import Manner, produce
 from srkit.upscaling.report import PARTIAL, ItemResult, UpscaleReport
@@ -26,6 +23,7 @@ from srkit.upscaling.session import Session, without_outputs
 
 Progress = Callable[[int, int, str], None]
 ScaleLike = Scale | str | int | Sequence[int]
+ALREADY_THERE = "the output is there already, no older than its input; give --overwrite to make it anew"
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +63,8 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     overwrite
         Replace outputs that are there. Inputs are never replaced.
     resume
-        Keep finished parts beside the output until it is whole, and go on where an earlier run was cut off.
+        Keep finished parts beside the output until it is whole, and go on where an earlier run was cut off; items
+        whose output is there already, no older than they are, are skipped.
     options
         Options of domains, by the domain's name.
     progress
@@ -87,7 +86,8 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     path, out = Path(path), Path(out)
     asked = None if scale is None else scale if isinstance(scale, Scale) else Scale.parse(scale)
     chosen = str(model) if isinstance(model, Path) else model
-    found = without_outputs(session.find(path, domain, _domain_of(session.plugins, chosen)), path, out)
+    info = model_named(session.plugins, chosen)  # its domain settles what an item may be
+    found = without_outputs(session.find(path, domain, info.domain if info else None), path, out)
     items = [entry for entry in found if isinstance(entry, Item)]
     _check_found(path, found)
     naming = Naming(out, name, path.is_file())
@@ -145,6 +145,8 @@ class _Run:
             _check_refusals(item, findings)
             enlarger = self.shelf.choose(item.domain, source)
             target = self.naming.target(item, scale_text(enlarger))
+            if self.manner.resume and not self.manner.overwrite and is_there(target, item):
+                return ItemResult(item.path, item.domain, "skipped", target, ALREADY_THERE, tuple(findings))
             check_target(target, item, self.manner.inputs, overwrite=self.manner.overwrite)
             note = f"{prefix}{item.path.name}"
             product = produce(
@@ -196,19 +198,6 @@ def _check_refusals(item: Item, findings: Sequence[Finding]) -> None:
     refusals = [finding.text for finding in findings if finding.level == "refusal"]
     if refusals:
         raise InputError(f"{item.path}: {'; '.join(refusals)}")
-
-
-def _domain_of(plugins: Plugins, model: str | Enlarger | None) -> str | None:
-    """Return the domain that a named model was trained for, which settles what an item may be."""
-    if model is None or isinstance(model, Enlarger) or model in KINDS:
-        return None
-    try:
-        if Path(model).is_file():
-            return read_info(Path(model)).domain
-    except ModelError:
-        return None
-    infos = [entry.info for entry in list_models(plugins) if entry.info is not None]
-    return next((info.domain for info in infos if info.name == model), None)
 
 
 def _passed_over(path: Path, found: Sequence[Item | Skipped], out: Path) -> int:

@@ -21,7 +21,7 @@ from srkit.upscaling.naming import FileId
 from srkit.upscaling.plan import output_plan, provenance, scale_text
 from srkit.upscaling.route import Route, Wishes
 from srkit.upscaling.session import Session
-from srkit.upscaling.slabs import StoredSlab, assemble
+from srkit.upscaling.slabs import StoredSlab, assemble, slabs_per_frame
 from srkit.upscaling.staging import Staging, output_error
 from srkit.upscaling.verification import Written, checksum, verify
 
@@ -114,7 +114,7 @@ def _write(
 
 def _slabs(job: Job, plan: OutputPlan, slab: Slab, journal: Journal | None, step: Step | None) -> Iterator[StoredSlab]:
     first = 0 if journal is None else journal.finished
-    per_frame = -(-plan.grid.shape[slab.axis] // slab.size)
+    per_frame = slabs_per_frame(plan, slab)
 
     def wanted(window: Window, frame: int) -> bool:
         return frame * per_frame + (window.stop[slab.axis] - 1) // slab.size >= first

@@ -164,7 +164,6 @@ def _padded(fitted: Fit, grid: Grid, axis: int) -> int:
 
 def _balanced(fitted: Fit, grid: Grid, axis: int, size: int) -> int:
     """Return the shortest tile that needs no more tiles: the last one then repeats little."""
-
     halo = 0 if fitted.halo is None else fitted.halo[axis]
     length, border, multiple = grid.shape[axis], fitted.border[axis], fitted.multiple[axis]
 

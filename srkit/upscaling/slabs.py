@@ -70,6 +70,6 @@ def assemble(pieces: Iterable[Piece], plan: OutputPlan, slab: Slab, *, first: in
             waiting += 1
 
 
-def count_slabs(plan: OutputPlan, slab: Slab) -> int:
-    """Return the number of slabs of an output, all frames together."""
-    return plan.frames * -(-plan.grid.shape[slab.axis] // slab.size)
+def slabs_per_frame(plan: OutputPlan, slab: Slab) -> int:
+    """Return the number of slabs of one frame."""
+    return -(-plan.grid.shape[slab.axis] // slab.size)

@@ -142,6 +142,12 @@ def test_what_exists_is_replaced_only_when_asked(plugins: Plugins, tmp_path: Pat
     assert load(out).shape == (1, 80, 66)
 
 
+def test_an_output_folder_that_is_a_file_is_refused(plugins: Plugins, tmp_path: Path, array: np.ndarray) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(UsageError, match="is a file"):
+        run(plugins, save(tmp_path / "in" / "a.npy", array).parent, tmp_path / "out")
+
+
 def test_a_side_file_that_exists_is_not_replaced(plugins: Plugins, tmp_path: Path, array: np.ndarray) -> None:
     (tmp_path / "b.json").write_text("precious")
     with pytest.raises(OutputError, match="in the way"):
@@ -264,6 +270,26 @@ def test_a_resumed_run_gives_the_same_bytes(plugins: Plugins, tmp_path: Path, ar
     assert (tmp_path / "b.npy").read_bytes() == (tmp_path / "straight.npy").read_bytes()
     assert not (tmp_path / ".b.npy.srkit-resume").exists()
     assert len(set(totals)) == 1  # tiles of the first start, though none are asked for now
+
+
+def test_a_resumed_folder_skips_what_is_there(plugins: Plugins, tmp_path: Path, array: np.ndarray) -> None:
+    for name in "ab":
+        save(tmp_path / "in" / f"{name}.npy", array)
+
+    def interrupt(done: int, total: int, note: str) -> None:
+        if note.startswith("2/2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(plugins, tmp_path / "in", tmp_path / "out", resume=True, progress=interrupt)
+    before = (tmp_path / "out" / "a.npy").stat().st_mtime_ns
+    report = run(plugins, tmp_path / "in", tmp_path / "out", resume=True)
+    assert [(r.path.name, r.status) for r in report.results] == [("a.npy", "skipped"), ("b.npy", "done")]
+    assert report.exit_code == 0
+    assert (tmp_path / "out" / "a.npy").stat().st_mtime_ns == before
+    save(tmp_path / "in" / "a.npy", array)
+    with pytest.raises(UsageError, match="--overwrite"):
+        run(plugins, tmp_path / "in" / "a.npy", tmp_path / "out", resume=True)
 
 
 def test_finished_slabs_are_not_computed_again(plugins: Plugins, tmp_path: Path, array: np.ndarray) -> None:
