@@ -46,7 +46,8 @@ def load(path: Path) -> Any:
 )
 def test_box_type_and_samples_are_kept(path: Path, tmp_path: Path, box: Callable[..., np.ndarray]) -> None:
     source = load(path)
-    factors = (2, 2, 2) if path.stat().st_size < SMALL else (1, 1, 2)
+    small = path.stat().st_size < SMALL and path.name not in LARGE
+    factors = (2, 2, 2) if small else (1, 1, 2)
     factors = factors[: len(source.shape)]
     scale = ",".join(map(str, factors))
     report = upscale(path, tmp_path / "out", scale=scale, model="nearest", domain="ct" if "ct" in path.parts else "mri")
