@@ -19,7 +19,7 @@ UTM = {"crs": "EPSG:32633", "transform": Affine(10, 0, 531180, 0, -10, 5068800)}
 
 
 def multispectral(root: Path) -> Example:
-    """Four bands of reflectance with names, scales, units, tags, and nodata that differs from band to band."""
+    """Write four bands of reflectance with names, scales, units, tags, and nodata that differs from band to band."""
     values = np.random.default_rng(1).integers(1, 9000, (4, 37, 53)).astype(np.uint16)
     values[:, :9, :11] = 0
     values[2, 20:23] = 0
@@ -34,7 +34,7 @@ def multispectral(root: Path) -> Example:
 
 
 def float_with_holes(root: Path) -> Example:
-    """One band of floats with NaN and infinity and no word on either, rotated."""
+    """Write one rotated band of floats, with NaN and infinity and no word on either."""
     values = np.random.default_rng(2).normal(0, 1, (1, 21, 30)).astype(np.float32)
     values[0, 3:6, 4:9], values[0, 10, 10] = np.nan, np.inf
     turned = Affine(8.66, 5, 531180, 5, -8.66, 5068800)
@@ -44,7 +44,7 @@ def float_with_holes(root: Path) -> Example:
 
 
 def masked_colour(root: Path) -> Example:
-    """Colour with an internal mask, strips, south up."""
+    """Write colour with an internal mask, in strips, south up."""
     values = np.random.default_rng(3).integers(0, 256, (3, 40, 24)).astype(np.uint8)
     mask = np.random.default_rng(4).random((40, 24)) > 0.2
     south_up = Affine(0.001, 0, 14, 0, 0.001, 45)
@@ -58,7 +58,7 @@ def masked_colour(root: Path) -> Example:
 
 
 def colour_and_alpha(root: Path) -> Example:
-    """Colour with transparency in steps."""
+    """Write colour with transparency in steps."""
     values = np.random.default_rng(5).integers(0, 256, (4, 33, 18)).astype(np.uint8)
     values[3] = np.random.default_rng(6).choice([0, 128, 255], (33, 18))
     with _new(root / "rgba.tif", values, photometric="RGB", **UTM) as raster:
@@ -68,7 +68,7 @@ def colour_and_alpha(root: Path) -> Example:
 
 
 def control_points(root: Path) -> Example:
-    """A band placed by ground control points alone."""
+    """Write a band placed by ground control points alone."""
     values = np.random.default_rng(7).integers(-500, 500, (1, 16, 20)).astype(np.int16)
     points = [GroundControlPoint(r, c, 14 + c / 100, 45 - r / 100, 100.0) for r, c in ((0, 0), (0, 20), (16, 10))]
     with _new(root / "swath.tif", values, gcps=points, crs="EPSG:4326") as raster:

@@ -64,6 +64,8 @@ def _on_nodata(source: RasterSource) -> Iterator[Finding]:
         yield Finding("warning", text, "V3")
     if source.validity.kind == "mask" and values:
         yield Finding("info", "there are a mask and a nodata value; the mask counts, as GDAL has it", "V6")
+    if source.validity.kind == "nodata" and any(channel.role == "alpha" for channel in source.channels):
+        yield Finding("info", "there are a nodata value and an alpha band; the value counts, as GDAL has it", "V6")
     if dtype.kind == "u" and source.validity.kind == "nodata" and float(np.iinfo(dtype).max) in values:
         text = f"nodata is {np.iinfo(dtype).max}, which saturated pixels have as well; they count as invalid"
         yield Finding("warning", text, "V3")

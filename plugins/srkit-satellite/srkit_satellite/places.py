@@ -47,7 +47,7 @@ def footprint_of(dataset: Any, tied: Georeference) -> Footprint | None:
         longitudes, latitudes = _degrees(dataset, tied)
     except (*GDAL_ERRORS, ValueError):
         return None
-    if not (np.isfinite(longitudes).all() and np.isfinite(latitudes).all()) or np.abs(latitudes).max(initial=91) > 90:
+    if not latitudes.size or not np.isfinite([longitudes, latitudes]).all() or np.abs(latitudes).max() > 90:
         return None
     east_of_first = (longitudes - longitudes[0] + 180) % 360 - 180
     west = float((longitudes[0] + east_of_first.min() + 180) % 360 - 180)

@@ -95,7 +95,7 @@ class GeoTiffSink:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the source had none either, and was told of
                 yield
         except GDAL_ERRORS as error:
-            if shutil.disk_usage(self._target.parent).free < HARDLY_FREE:
+            if self._target.parent.is_dir() and shutil.disk_usage(self._target.parent).free < HARDLY_FREE:
                 raise OutputError(f"{self._target.name}: the disk is full; free some space and start again") from error
             raise OutputError(f"{self._target.name}: cannot be written ({cause_of(error, self._target)})") from error
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from rasterio.enums import MaskFlags
+from rasterio.errors import NodataShadowWarning
 
 from srkit import InputError
 
@@ -45,7 +47,8 @@ class Validity:
         if any(MaskFlags.per_dataset in band and MaskFlags.alpha not in band for band in flags):
             return cls("mask")
         if any(MaskFlags.nodata in band for band in flags):
-            return cls("nodata")
+            usable = [usable_nodata(np.dtype(dataset.dtypes[0]), value) for value in dataset.nodatavals]
+            return cls("all" if all(value is None for value in usable) else "nodata")
         alpha = [i for i, interp in enumerate(dataset.colorinterp) if interp.name == "alpha" and i not in trapped]
         if alpha and any(MaskFlags.alpha in band for band in flags):
             return cls("alpha", alpha[0])
@@ -59,7 +62,9 @@ class Validity:
         """
         valid: Array | None = None
         if self.kind == "nodata":
-            valid = dataset.read_masks(window=window) != 0
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NodataShadowWarning)  # GDAL's order is ours, and a finding says so
+                valid = dataset.read_masks(window=window) != 0
         elif self.kind == "mask":
             valid = dataset.read_masks(1, window=window)[np.newaxis] != 0
         elif self.kind == "alpha":
