@@ -9,7 +9,7 @@ import pytest
 import torch
 from upscaling_toys import load, save
 
-from srkit.errors import ModelError
+from srkit.errors import InputError, ModelError
 from srkit.grid import Role, Scale
 from srkit.models.file import ModelInfo, save_model
 from srkit.networks.srresnet import SRResNet
@@ -66,6 +66,26 @@ def test_a_model_is_found_and_its_scale_taken(
     difference = load(tmp_path / "b.npy").astype(int) - load(tmp_path / "c.npy")
     assert np.abs(difference[:, 4:-4, 4:-4]).max() <= 1
     assert "model small" in (tmp_path / "b.json").read_text()
+
+
+def test_the_models_domain_settles_what_an_item_may_be(
+    plugins: Plugins, tmp_path: Path, shelf: Path, array: np.ndarray
+) -> None:
+    file, path = model(shelf, "small"), save(tmp_path / "a-unclear.npy", array)
+    with pytest.raises(InputError, match="may be stack or toy; say which with --domain"):
+        run(plugins, path, tmp_path / "out", model="bicubic")
+    for named in (file, "small"):
+        assert run(plugins, path, tmp_path / "out", model=named, overwrite=True).domain == "toy"
+    assert run(plugins, path, tmp_path / "c.npy", model="bicubic", domain="toy").status == "done"
+
+
+def test_labels_are_repeated_at_the_named_models_scale(
+    plugins: Plugins, tmp_path: Path, shelf: Path, array: np.ndarray
+) -> None:
+    file, path = model(shelf, "three", Scale(3, 3)), save(tmp_path / "a.npy", array)
+    result = run(plugins, path, tmp_path / "b.npy", model=file, options={"toy": {"alpha": True}})
+    assert (result.model, result.scale) == ("nearest", "3")
+    np.testing.assert_array_equal(load(tmp_path / "b.npy"), array.repeat(3, 1).repeat(3, 2))
 
 
 def test_the_asked_scale_picks_the_model(plugins: Plugins, tmp_path: Path, shelf: Path, array: np.ndarray) -> None:

@@ -99,7 +99,10 @@ def srkit_discover(root, options):
         except (ValueError, EOFError):
             yield Skipped(path, "is not a whole .npy file")
             continue
-        yield Item((path,), "toy", folder=folder, stem=path.stem, suffix=".npy")
+        unclear = path.stem.endswith("-unclear")
+        yield Item((path,), "toy", "possible" if unclear else "sure", "", folder, path.stem, ".npy")
+        if unclear:
+            yield Item((path,), "stack", "possible", "", folder, path.stem, ".npy")
     for folder in sorted({p.parent for p in paths if p.suffix == ".stk"}):
         files = tuple(sorted(folder.glob("*.stk")))
         relative = folder.relative_to(root).as_posix()
