@@ -132,18 +132,30 @@ def make_parents(folder: Path) -> list[Path]:
 
 
 def output_error(error: Exception, target: Path) -> SrkitError:
-    """Return what a failure while writing means, in words; errors of our own are returned as they are."""
+    """Return what a failure while writing means, in words.
+
+    Errors of our own are returned as they are, unless a full disk is behind them.
+    """
+    writing = isinstance(error, OutputError) or not isinstance(error, SrkitError)
+    if _is_full(error) or (writing and disk_is_full(target)):
+        return OutputError(f"{target}: the disk is full; nothing was written, free some space and start again")
     if isinstance(error, SrkitError):
         return error
-    number = error.errno if isinstance(error, OSError) else None
-    if number in FULL or disk_is_full(target):
-        return OutputError(f"{target}: the disk is full; nothing was written, free some space and start again")
     if isinstance(error, OSError):
         return OutputError(f"{target}: cannot be written: {error.strerror or type(error).__name__}")
     return PluginError(
         f"{target}: the plugin's sink failed with {type(error).__name__}; see the traceback with --debug, "
         "and report it to the plugin's authors"
     )
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Tell whether a full disk is the cause of an error, which a library may have wrapped in its own."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def disk_is_full(target: Path) -> bool:

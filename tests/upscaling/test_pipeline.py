@@ -441,9 +441,17 @@ def test_a_sink_that_moves_the_image_is_found_out(plugins: Plugins, tmp_path: Pa
     assert entries(tmp_path) == ["a.npy"]
 
 
+def wrapped(cause: Exception) -> OutputError:
+    error = OutputError("the library says nothing")
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("raised", "error", "words"),
     [
+        (wrapped(OSError(errno.ENOSPC, "No space left on device")), OutputError, "the disk is full"),
+        (wrapped(ValueError()), OutputError, "the library says nothing"),
         (OSError(errno.ENOSPC, "No space left on device"), OutputError, "the disk is full"),
         (OSError(errno.EIO, "Input/output error"), OutputError, "Input/output error"),
         (KeyError("secret"), SrkitError, "sink failed with KeyError"),
