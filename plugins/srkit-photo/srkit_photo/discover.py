@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -55,7 +56,7 @@ def _tiff(path: Path, folder: str, output_format: str) -> Iterator[Item | Skippe
         with tifffile.TiffFile(path) as tiff:
             tags = tiff.pages[0].tags
             foreign = any(tag in tags for tag in (*GEO_TAGS, *RAW_TAGS))
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, OSError) as error:
+    except (tifffile.TiffFileError, struct.error, ValueError, IndexError, KeyError, OSError) as error:
         yield Skipped(path, f"is a broken TIFF file ({type(error).__name__})")
         return
     if not foreign:

@@ -45,9 +45,9 @@ def _chunks(content: bytes, path: Path) -> Iterator[Chunk]:
     position, kind = len(SIGNATURE), b""
     while position + 12 <= len(content) and kind != b"IEND":
         size, kind = struct.unpack_from(">I4s", content, position)
-        data = content[position + 8 : position + 8 + size]
-        (checksum,) = struct.unpack_from(">I", content.ljust(position + size + 12, b"\0"), position + 8 + size)
-        if len(data) < size or zlib.crc32(kind + data) != checksum:
+        end = position + 8 + size
+        data, checksum = content[position + 8 : end], content[end : end + 4]
+        if len(data) < size or zlib.crc32(kind + data).to_bytes(4, "big") != checksum:
             raise InputError(f"{path}: the PNG file is damaged in its {kind!r} chunk; get it again")
         yield kind, data
         position += 12 + size

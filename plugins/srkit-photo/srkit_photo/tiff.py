@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from srkit import InputError
 from srkit_photo.formats import MAX_PIXELS
 from srkit_photo.output import Output
 from srkit_photo.photo import Array, Metadata, Photo, with_samples
-from srkit_photo.tiff_exif import append_directories, byte_order, exif_block, pointers_in
+from srkit_photo.tiff_exif import PLACEHOLDERS, append_directories, byte_order, exif_block, pointers_in
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -20,6 +21,7 @@ TEXTS = (269, 270, 271, 272, 285, 306, 315, 316, 33432)
 XMP, IPTC, ICC, ORIENTATION = 700, 33723, 34675, 274
 PER_INCH = {2: 1.0, 3: 2.54}
 READABLE = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE", "YCBCR")
+BROKEN = (struct.error, ValueError, IndexError, KeyError, TypeError, OSError, RuntimeError)
 OTHER_SIZE, MASK = 1, 4  # bits of NewSubfileType
 
 
@@ -42,7 +44,7 @@ def read_tiff(path: Path) -> tuple[Photo, int]:
             palette = page.photometric.name == "PALETTE"
     except InputError:
         raise
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, TypeError, OSError, RuntimeError) as error:
+    except (tifffile.TiffFileError, *BROKEN) as error:
         raise InputError(f"{path}: the TIFF file is broken ({type(error).__name__}); get it again") from error
     notes += ("palette expanded to full colour",) if palette else ()
     photo = Photo("tiff", np.ascontiguousarray(pixels), alpha=alpha, metadata=metadata, notes=notes)
@@ -82,7 +84,7 @@ def _shown(page: TiffPage, stored: Array) -> Array:
         stored = np.moveaxis(stored, 0, -1)
     pixels = with_samples(stored)
     if page.photometric.name == "PALETTE":
-        colours = np.asarray(page.colormap // 257, np.uint8)
+        colours = np.asarray(page.colormap >> 8, np.uint8)
         return np.concatenate([np.moveaxis(colours[:, pixels[..., 0]], 0, -1), pixels[..., 1:]], axis=-1)
     if page.photometric.name == "MINISWHITE":
         flipped = np.iinfo(pixels.dtype).max - pixels[..., :1]
@@ -143,7 +145,7 @@ def write_tiff(target: Path, pixels: Array, output: Output) -> None:
             iccprofile=mine.icc or None,
             resolution=mine.density or (1, 1),
             resolutionunit="inch" if mine.density else "none",
-            extratags=[*_extra_tags(mine), *((tag, "I", 1, 0, True) for tag in pointers)],
+            extratags=[*_extra_tags(mine), *((PLACEHOLDERS[tag], "I", 1, 0, True) for tag in pointers)],
             maxworkers=1,
         )
     if pointers and _is_classic(target):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from srkit_photo.tiff_structure import LONG, BrokenStructureError, TiffStructure
 
 POINTERS = (0x8769, 0x8825)  # camera settings, GPS
+PLACEHOLDERS = {0x8769: 0x8768, 0x8825: 0x8823}
+"""Tags that stand for the pointers while tifffile writes, which refuses those; each sorts where its pointer belongs."""
 POINTER_TO_INTEROPERABILITY = 0xA005
 DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x0112, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
 """Tags of a TIFF's own directory that EXIF knows too: texts, orientation, resolution."""
@@ -58,16 +60,16 @@ def pointers_in(block: bytes) -> tuple[int, ...]:
 
 
 def append_directories(target: Path, block: bytes) -> None:
-    """Append the directories of `block` to a TIFF of the same byte order that has empty pointers to them."""
+    """Append the directories of `block` to a TIFF of the same byte order that has placeholders for them."""
     source, tiff = TiffStructure(block), TiffStructure(target.read_bytes())
     for tag in pointers_in(block):
-        entry = tiff.find(tiff.first, tag)
+        entry = tiff.find(tiff.first, PLACEHOLDERS[tag])
         if entry is None:
             continue
         tiff.data += bytes(len(tiff.data) % 2)
         at = len(tiff.data)
         tiff.data += _packed(tiff.order, _values(source, _directory_at(source, tag)), at)
-        tiff.set_whole(entry, at)
+        tiff.set_whole(replace(entry, tag=tag), at)
     target.write_bytes(tiff.data)
 
 
