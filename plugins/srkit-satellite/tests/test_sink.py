@@ -64,7 +64,7 @@ def test_tags_of_all_domains_are_kept_and_stale_ones_are_not(make, upscale, reop
 
 def test_domains_that_geotiff_cannot_hold_are_kept_as_json(make, upscale, reopen):
     path = make("in.tif", scene(), edit=lambda d: d.update_tags(ns="xml:ISO", **{"xml:ISO": "<a>é</a>"}))
-    path.with_suffix(".IMD").write_text('numRows = 30;\nsatId = WV02;\nEND;\n')
+    path.with_suffix(".IMD").write_text("numRows = 30;\nsatId = WV02;\nEND;\n")
     target = upscale(path)
     folded = json.loads(reopen(target).tags()["SRKIT_SOURCE_DOMAINS"])
     assert "<a>é</a>" in folded["xml:ISO"]

@@ -47,7 +47,9 @@ def test_item_range_is_the_items_own_and_the_same_for_all_bands(make, opened):
     values = RNG.integers(100, 5000, (3, 50, 60)).astype(np.uint16)
     normalizer = normalizer_of({"kind": "item-range"}, opened(make("in.tif", values)))
     low, high = np.percentile(values, (0.1, 99.9))
-    np.testing.assert_allclose(normalizer.normalise(values.astype(np.float32)), (values - low) * 2 / (high - low) - 1, atol=1e-5)
+    np.testing.assert_allclose(
+        normalizer.normalise(values.astype(np.float32)), (values - low) * 2 / (high - low) - 1, atol=1e-5
+    )
     own = normalizer_of({"kind": "item-range", "shared": False}, opened(make("in.tif", values)))
     assert len(own.low) == 3
 
@@ -56,7 +58,9 @@ def test_nothing_is_clipped_on_the_way_there_and_back(make, opened):
     source = opened(make("in.tif", RNG.integers(100, 5000, (1, 50, 60)).astype(np.uint16)))
     normalizer = normalizer_of({"kind": "bands", "low": 0, "high": 10000}, source)
     values = np.array([[[-500.0, 0.0, 14000.0, 65535.0]]], np.float32)
-    np.testing.assert_allclose(normalizer.denormalise(normalizer.normalise(values), values), values, rtol=1e-5, atol=0.01)
+    np.testing.assert_allclose(
+        normalizer.denormalise(normalizer.normalise(values), values), values, rtol=1e-5, atol=0.01
+    )
 
 
 def test_values_under_nodata_have_no_say(make, opened):

@@ -57,8 +57,7 @@ def rewritten(target, edit=None, values=None, build=True, **changes):
         profile = {**old.profile, "predictor": 2, **changes}
         data = old.read() if values is None else values(old.read())
         keep = {
-            name: getattr(old, name)
-            for name in ("colorinterp", "descriptions", "scales", "offsets", "units", "rpcs")
+            name: getattr(old, name) for name in ("colorinterp", "descriptions", "scales", "offsets", "units", "rpcs")
         }
         tags, orbit = old.tags(), old.tags(ns="ORBIT")
         bands = [old.tags(i) for i in old.indexes]
@@ -88,6 +87,10 @@ def shifted(raster):
     raster.transform = raster.transform @ Affine.translation(0.5, 0)
 
 
+def swap_colours(raster):
+    raster.colorinterp = [*raster.colorinterp[2::-1], raster.colorinterp[3]]
+
+
 def swapped_rpc(raster):
     wrong = model()
     wrong.line_off = 9.5 * 2  # as gdal_translate does
@@ -110,7 +113,7 @@ FAULTS = {
     "strips": ({"tiled": False, "blockysize": 16}, ["L1"]),
     "no overviews": ({"build": False}, ["L7"]),
     "description lost": ({"edit": lambda d: d.set_band_description(2, "")}, ["D1"]),
-    "colours swapped": ({"edit": lambda d: setattr(d, "colorinterp", [*d.colorinterp[2::-1], d.colorinterp[3]])}, ["D2"]),
+    "colours swapped": ({"edit": swap_colours}, ["D2"]),
     "scale lost": ({"edit": lambda d: setattr(d, "scales", [1, 1, 1, 1])}, ["D3"]),
     "unit lost": ({"edit": lambda d: d.set_band_unit(1, "")}, ["D3"]),
     "tag changed": ({"edit": lambda d: d.update_tags(MISSION="S2A")}, ["D4"]),
