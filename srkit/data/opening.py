@@ -16,6 +16,7 @@ from srkit.data.cache import ArrayCache
 from srkit.data.reading import CachedSource
 from srkit.data.view import View, image_channels
 from srkit.domain import Degradation, Options, Part, PatchSampler
+from srkit.errors import InputError
 from srkit.grid import Role, Scale, Window
 from srkit.image import Normalizer, Source
 from srkit.plugins import Plugins
@@ -77,6 +78,8 @@ def open_part(plugins: Plugins, part: Part, pairing: Pairing, cache: ArrayCache)
         cached = cast(Source, CachedSource(source, cache, (part.item.path, part.item.key)))
         region = part.window or Window.whole(source.grid.shape)
         size = view.size(pairing.patch, source.grid.ndim)
+        if any(n < s for n, s in zip(region.shape, view.grid_scale(source.grid.ndim), strict=True)):
+            raise InputError(f"has a part of {region.shape} samples, less than one LR sample")
         fitting = tuple(min(a, b) for a, b in zip(size, region.shape, strict=True))
         return OpenItem(
             part=part,

@@ -11,7 +11,7 @@ from srkit import degrade
 from srkit.data.cache import ArrayCache
 from srkit.data.filling import fill_invalid
 from srkit.data.opening import OpenItem
-from srkit.data.reading import pad_to, read_mirrored
+from srkit.data.reading import pad_to
 from srkit.domain import Degradation
 from srkit.grid import Window
 from srkit.image import Array, BoolArray
@@ -76,21 +76,29 @@ def _aligned(item: OpenItem, window: Window, patch: tuple[int, ...]) -> Window:
     start, stop = list(window.start), list(window.stop)
     for axis, size, factor, margin in zip(item.view.axes, patch, item.view.scale, item.margin, strict=True):
         if margin is None:
-            last = max(0, item.source.grid.shape[axis] // factor * factor - size)
-            start[axis] = min(start[axis] // factor * factor, last)
+            low, high = item.region.start[axis], item.region.stop[axis]
+            last = low + max(0, (high - low) // factor * factor - size)
+            start[axis] = min(start[axis] - (start[axis] - low) % factor, last)
         stop[axis] = start[axis] + size
     return Window(tuple(start), tuple(stop))
 
 
 def _region(item: OpenItem, window: Window) -> Window:
-    """Return the HR window that must be degraded for `window`: with the margin, or the whole of an axis."""
+    """Return the HR window that must be degraded for `window`: with the margin, or the whole of an axis.
+
+    It never leaves the item's part (nothing of another split is seen), so that a step treats the border in its own
+    way: LR of a window is LR of the item, cropped to begin on the window's LR grid.
+    """
     start, stop = list(window.start), list(window.stop)
     for axis, factor, margin in zip(item.view.axes, item.view.scale, item.margin, strict=True):
+        low, high = item.region.start[axis], item.region.stop[axis]
         if margin is None:
-            start[axis], stop[axis] = 0, max(1, item.source.grid.shape[axis] // factor) * factor
+            start[axis], stop[axis] = low, low + (high - low) // factor * factor
         else:
             grown = -(-margin // factor) * factor
-            start[axis], stop[axis] = start[axis] - grown, stop[axis] + grown
+            low += (start[axis] - low) % factor
+            start[axis] = max(start[axis] - grown, low)
+            stop[axis] = min(stop[axis] + grown, low + (high - low) // factor * factor)
     return Window(tuple(start), tuple(stop))
 
 
@@ -101,7 +109,7 @@ def _is_noisy(degradation: Degradation) -> bool:
 def _degraded(item: OpenItem, region: Window, frame: int, noise_seed: int) -> tuple[Array, ...]:
     """Return HR, LR and, where some samples are invalid, validity of a region in network axis order."""
     with item.lock:
-        block = item.view.pick(read_mirrored(item.source, region, frame))
+        block = item.view.pick(item.source.read(region, frame))
     hr = item.view.to_network(block.values)
     if block.valid is None:
         return (hr, degraded(hr, item, noise_seed))

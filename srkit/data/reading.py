@@ -1,4 +1,4 @@
-"""Reads windows of an item, also those that reach beyond it, and keeps small items in memory."""
+"""Reads windows of an item, and keeps small items in memory; continues arrays beyond their border."""
 
 from __future__ import annotations
 
@@ -38,39 +38,6 @@ class CachedSource(ProxySource):
             return (block.values,)
         valid = np.broadcast_to(block.valid, (block.valid.shape[0], *block.values.shape[1:]))
         return (block.values, np.array(valid))
-
-
-def read_mirrored(source: Source, window: Window, frame: int) -> Block:
-    """Return the samples of any `window`: beyond the extent the item goes on as its mirror, and is invalid there."""
-    inside = window.intersection(source.extent)
-    if inside == window:
-        return source.read(window, frame)
-    # A mirror of the part nearest the border needs as much of the item as lies beyond it, at least one sample.
-    needed = _mirrored_part(window, source.extent)
-    block = source.read(needed, frame)
-    beyond = [
-        (max(0, n0 - a), max(0, b - n1))
-        for a, b, n0, n1 in zip(window.start, window.stop, needed.start, needed.stop, strict=True)
-    ]
-    crop = tuple(
-        slice(max(0, a - n0), max(0, a - n0) + b - a)
-        for a, b, n0 in zip(window.start, window.stop, needed.start, strict=True)
-    )
-    values = np.pad(block.values, [(0, 0), *beyond], mode="symmetric")[(slice(None), *crop)]
-    known = np.ones((1, *block.values.shape[1:]), bool) if block.valid is None else block.valid
-    valid = np.pad(known, [(0, 0), *beyond], constant_values=False)[(slice(None), *crop)]
-    return Block(values, valid)
-
-
-def _mirrored_part(window: Window, extent: Window) -> Window:
-    """Return the part of `extent` that `window` and its mirror image need."""
-    start, stop = [], []
-    for a, b, low, high in zip(window.start, window.stop, extent.start, extent.stop, strict=True):
-        first = min(max(a, low), high - 1) if b <= high else min(max(a, low), 2 * high - b)
-        last = max(min(b, high), low + 1) if a >= low else max(min(b, high), 2 * low - a)
-        start.append(max(low, first))
-        stop.append(min(high, last))
-    return Window(tuple(start), tuple(stop))
 
 
 def pad_to(array: Array, window: Window) -> Array:

@@ -45,6 +45,8 @@ class View:
         for axis, factor in zip(axes, factors, strict=True):
             if factor > 1 and axis in source.fixed_axes:
                 raise InputError(f"may not be scaled along axis {axis}: {source.fixed_axes[axis]}")
+            if source.grid.shape[axis] < factor:
+                raise InputError(f"has {source.grid.shape[axis]} samples along axis {axis}, too few for scale {factor}")
         channels = tuple(i for i, channel in enumerate(source.channels) if channel.role == "image")
         if not channels:
             raise InputError("has no image channel")
