@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from srkit_photo.tiff_structure import BrokenStructureError, TiffStructure
+from contextlib import suppress
+
+from srkit_photo.tiff_structure import LONG, RATIONAL, SHORT, BrokenStructureError, TiffStructure
 
 ORIENTATION = 0x0112
 WIDTHS = (0x0100, 0xA002)
@@ -50,6 +52,8 @@ def made_true(block: bytes, *, shape: tuple[int, int], scale: tuple[int, int], s
 
 def _describe_size(structure: TiffStructure, directory: int, shape: tuple[int, int]) -> None:
     for entry in list(structure.entries(directory)):
+        if entry.kind not in (SHORT, LONG) or entry.count != 1:
+            continue
         if entry.tag == ORIENTATION:
             structure.set_whole(entry, 1)
         elif entry.tag in WIDTHS:
@@ -61,7 +65,7 @@ def _describe_size(structure: TiffStructure, directory: int, shape: tuple[int, i
 def _scale_resolutions(structure: TiffStructure, directory: int, scale: tuple[int, int], *, swapped: bool) -> None:
     for tags in RESOLUTIONS:
         found = [structure.find(directory, tag) for tag in tags]
-        numbers = [structure.numbers(entry)[:2] if entry else None for entry in found]
+        numbers = [structure.numbers(e)[:2] if e and e.kind == RATIONAL and e.count == 1 else None for e in found]
         if swapped and None not in numbers:
             numbers.reverse()
         for entry, number, factor in zip(found, numbers, reversed(scale), strict=True):
@@ -73,8 +77,9 @@ def _drop_thumbnail(structure: TiffStructure) -> None:
     second = structure.next_directory(structure.first)
     if not second:
         return
-    start = structure.find(second, THUMBNAIL_START)
-    size = structure.find(second, THUMBNAIL_SIZE)
-    if start and size:
-        structure.blank(structure.numbers(start)[0], structure.numbers(size)[0])
     structure.end_after(structure.first)
+    with suppress(BrokenStructureError, IndexError):  # a pointer to nowhere is no reason to lose the rest
+        start = structure.find(second, THUMBNAIL_START)
+        size = structure.find(second, THUMBNAIL_SIZE)
+        if start and size:
+            structure.blank(structure.numbers(start)[0], structure.numbers(size)[0])

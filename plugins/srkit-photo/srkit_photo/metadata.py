@@ -29,6 +29,12 @@ def enlarged_metadata(photo: Photo, *, shape: tuple[int, int], scale: tuple[int,
     return replace(mine, exif=exif, xmp=_xmp_made_true(mine.xmp, shape), density=density)
 
 
+def has_damaged_exif(photo: Photo) -> bool:
+    """Tell whether the camera settings make no sense, so that an output goes without."""
+    exif = photo.metadata.exif
+    return bool(exif) and not made_true(exif, shape=(1, 1), scale=(1, 1))
+
+
 def _xmp_made_true(packet: bytes, shape: tuple[int, int]) -> bytes:
     values = {"tiff:Orientation": 1}
     values |= dict.fromkeys(_XMP_HEIGHTS, shape[0]) | dict.fromkeys(_XMP_WIDTHS, shape[1])

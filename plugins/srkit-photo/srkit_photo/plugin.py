@@ -52,7 +52,12 @@ def srkit_inspect(domain: str, source: Source) -> Sequence[Finding] | None:
 
     if domain != NAME or not isinstance(source, PhotoSource):
         return None
-    return [Finding("info", note) for note in source.photo.notes]
+    from srkit_photo.metadata import has_damaged_exif
+
+    findings = [Finding("info", note) for note in source.photo.notes]
+    if has_damaged_exif(source.photo):
+        findings.append(Finding("warning", "the camera settings (EXIF) are damaged and left out of the output"))
+    return findings
 
 
 @hookimpl

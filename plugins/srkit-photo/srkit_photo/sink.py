@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srkit import ArraySink, OutputError, OutputPlan
+from srkit import ArraySink, OutputError, OutputPlan, UsageError
 from srkit_photo.codecs import write_photo
 from srkit_photo.formats import FORMATS, MAX_PIXELS
 from srkit_photo.metadata import enlarged_metadata
@@ -23,7 +23,7 @@ class PhotoSink(ArraySink):
 
     def __init__(self, target: Path, source: PhotoSource, plan: OutputPlan) -> None:
         self._format = output_format(source, plan)
-        _check_fit(target, self._format, plan)
+        _check_fit(source.path, self._format, plan)
         photo = source.photo
         self.lossless = self._format in ("png", "tiff", "bmp") or (
             self._format == "webp" and (photo.format != "webp" or photo.lossless)
@@ -34,7 +34,7 @@ class PhotoSink(ArraySink):
             plan.provenance.sentence(),
             alpha=has_alpha(plan),
             lossless=self.lossless,
-            quality=int(plan.options.get("quality", 95)),
+            quality=quality_of(plan),
         )
         super().__init__(target, plan)
 
@@ -49,21 +49,31 @@ def output_format(source: PhotoSource, plan: OutputPlan) -> str:
     return chosen_format(source.photo.format, plan.format or str(plan.options.get("format", SAME)))
 
 
+def quality_of(plan: OutputPlan) -> int:
+    """Return the quality of lossy formats. Raises UsageError unless it is 1 to 100."""
+    quality = int(plan.options.get("quality", 95))
+    if not 1 <= quality <= 100:
+        raise UsageError(f"--quality {quality} is not between 1 and 100")
+    return quality
+
+
 def has_alpha(plan: OutputPlan) -> bool:
     """Tell whether the last channel of an output is opacity."""
     return plan.channels[-1].role == "alpha"
 
 
-def _check_fit(target: Path, name: str, plan: OutputPlan) -> None:
+def _check_fit(path: Path, name: str, plan: OutputPlan) -> None:
     if name not in FORMATS:
-        raise OutputError(f"{target}: no photographic format is called {name!r} (known: {', '.join(FORMATS)})")
+        raise OutputError(f"{path}: no photographic format is called {name!r} (known: {', '.join(FORMATS)})")
     fit = FORMATS[name]
     rows, columns = plan.grid.shape
     if rows * columns > MAX_OUTPUT_PIXELS or max(rows, columns) > fit.largest:
-        raise OutputError(f"{target}: {columns} x {rows} pixels are too many for {fit.title}; use --scale or cut first")
+        raise OutputError(
+            f"{path}: {columns} x {rows} pixels are too many for {fit.title}; take a smaller --scale or cut it first"
+        )
     if 8 * plan.encoding.dtype.itemsize not in fit.depths:
-        raise OutputError(f"{target}: {fit.title} does not hold {plan.encoding.dtype}; choose --format png or tiff")
+        raise OutputError(f"{path}: {fit.title} does not hold {plan.encoding.dtype}; choose --format png or tiff")
     if has_alpha(plan) and not fit.alpha:
-        raise OutputError(f"{target}: {fit.title} holds no opacity; choose --format png, tiff or webp")
+        raise OutputError(f"{path}: {fit.title} holds no opacity; choose --format png, tiff or webp")
     if len(plan.channels) - has_alpha(plan) == 1 and not fit.grey:
-        raise OutputError(f"{target}: {fit.title} has no grey images; choose --format png or tiff")
+        raise OutputError(f"{path}: {fit.title} has no grey images; choose --format png or tiff")

@@ -8,6 +8,7 @@ from pathlib import Path
 from srkit import Finding, InputError, OutputPlan
 from srkit_photo.codecs import read_photo
 from srkit_photo.exif import orientation_of
+from srkit_photo.metadata import enlarged_metadata
 from srkit_photo.photo import Photo
 from srkit_photo.sink import has_alpha, output_format
 from srkit_photo.source import PhotoSource
@@ -25,7 +26,9 @@ def verify_photo(source: PhotoSource, staged: Path, plan: OutputPlan) -> list[Fi
 
 def _faults(source: PhotoSource, photo: Photo, plan: OutputPlan) -> Iterator[str]:
     name = output_format(source, plan)
-    before, after = source.photo.metadata, photo.metadata
+    rows, columns = plan.grid.shape
+    expected = enlarged_metadata(source.photo, shape=(rows, columns), scale=(plan.scale[0], plan.scale[1]))
+    after = photo.metadata
     if photo.format != name:
         yield f"the output is a {photo.format} file, not {name}"
     if photo.pixels.shape != (*plan.grid.shape, len(plan.channels)):
@@ -38,9 +41,9 @@ def _faults(source: PhotoSource, photo: Photo, plan: OutputPlan) -> Iterator[str
         yield "the output asks to be turned, though its pixels are upright"
     if name == "bmp":
         return
-    if after.icc != before.icc:
+    if after.icc != expected.icc:
         yield "the colour profile differs from that of the input"
-    if name != "tiff" and before.exif and not exif_tags(before.exif) <= exif_tags(after.exif):
+    if name != "tiff" and not exif_tags(expected.exif) <= exif_tags(after.exif):
         yield "camera settings (EXIF) of the input are missing"
     if after.exif and orientation_of(after.exif) != 1:
         yield "the camera settings (EXIF) ask to turn pixels that are upright"

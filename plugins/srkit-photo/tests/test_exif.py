@@ -97,6 +97,15 @@ def test_a_block_that_makes_no_sense_is_dropped(content: bytes) -> None:
     assert orientation_of(content) == 1
 
 
+def test_a_pointer_to_nowhere_costs_nothing_but_the_thumbnail() -> None:
+    content = bytearray(block(thumbnail=False))
+    order = "<" if content[:2] == b"II" else ">"
+    (first,) = struct.unpack_from(order + "I", content, 4)
+    (count,) = struct.unpack_from(order + "H", content, first)
+    struct.pack_into(order + "I", content, first + 2 + 12 * count, 0xFFFFFF)
+    assert changed(bytes(content))[0x010F] == "Maker"
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_damaged_blocks_never_raise_and_keep_their_length(data: st.DataObject) -> None:

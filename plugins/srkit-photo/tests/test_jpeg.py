@@ -8,6 +8,10 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 from srkit_photo.examples import picture
 
+from srkit import UsageError
+from srkit import plugins as calls
+from srkit.plugins import Plugins
+
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" dc:title="Sunset">
@@ -108,3 +112,19 @@ def test_a_phone_s_second_picture_is_left_out(tmp_path: Path, enlarge: Enlarge) 
     out = look(enlarge(tmp_path / "a.jpg"))
     assert out.size == (44, 60)
     assert getattr(out, "n_frames", 1) == 1
+
+
+def test_damaged_camera_settings_are_left_out_with_a_warning(
+    tmp_path: Path, enlarge: Enlarge, plugins: Plugins
+) -> None:
+    Image.fromarray(picture(30, 22, 3)).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
+    (item,) = calls.discover(plugins, tmp_path / "a.jpg", calls.default_options(plugins))
+    findings = calls.inspect_source(plugins, "photo", calls.open_source(plugins, item, {}))
+    assert [(f.level, "damaged" in f.text) for f in findings] == [("warning", True)]
+    assert "exif" not in look(enlarge(tmp_path / "a.jpg")).info
+
+
+def test_a_quality_that_makes_no_sense_is_a_usage_error(tmp_path: Path, enlarge: Enlarge) -> None:
+    Image.fromarray(picture(30, 22, 3)).save(tmp_path / "a.jpg")
+    with pytest.raises(UsageError, match="--quality 101"):
+        enlarge(tmp_path / "a.jpg", quality=101)
