@@ -48,7 +48,9 @@ def _chunks(content: bytes, path: Path) -> Iterator[Chunk]:
         end = position + 8 + size
         data, checksum = content[position + 8 : end], content[end : end + 4]
         if len(data) < size or zlib.crc32(kind + data).to_bytes(4, "big") != checksum:
-            raise InputError(f"{path}: the PNG file is damaged in its {kind!r} chunk; get it again")
+            raise InputError(
+                f"{path}: the PNG file is damaged in its {kind.decode('ascii', 'replace')} chunk; get it again"
+            )
         yield kind, data
         position += 12 + size
     if kind != b"IEND":
