@@ -91,7 +91,7 @@ class SourceContract(ContractFixtures):
 
     def test_changing_what_was_read_does_not_change_the_source(self, source: Source) -> None:
         window = Window.whole(source.grid.shape)
-        before = source.read(window).values
+        before = source.read(window).values.copy()
         block = source.read(window)
         block.values[:] = -7
         np.testing.assert_array_equal(source.read(window).values, before)
