@@ -65,7 +65,8 @@ imports: $(VENV)/.installed  ## Check which part may import which
 check: lint types imports test  ## All of it, as CI does
 
 docs: $(VENV)/.installed  ## Renew the generated pages of docs/
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/make_hooks.py
+	$(BIN)/python docs/make_cli.py
 
 constraints: $(VENV)/.installed  ## Show the versions installed, to renew constraints.txt by
 	@$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' | grep -viE '^(srkit|nilearn|earthpy)'

@@ -43,8 +43,9 @@ def upscale(
 ) -> None:
     """Enlarge images, volumes and scenes; a folder in gives a folder out.
 
-    Every output is read back and verified before it appears under its name. Detail from a network is not measured
-    anatomy or ground truth.
+    Every output is read back and verified before it appears under its name.
+
+    Detail that a network adds is plausible, not measured.
     """
     from srkit.api import upscale as job
 

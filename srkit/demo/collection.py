@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +18,24 @@ from srkit.errors import InputError, MissingRequirementError
 from srkit.grid import Role, Scale, Window
 from srkit.image import Array, OutputPlan, Provenance, Source
 from srkit.plugins import Plugins
-from srkit.samples import Sample
+from srkit.samples import Sample, SampleMaker
 
 GROUP = "srkit.samples"
 
 
-def collect_samples(folder: Path, installed: Iterable[EntryPoint] | None = None) -> list[Sample]:
-    """Return the samples of all installed plugins; what must be written for them goes below `folder`.
+def installed_makers() -> list[SampleMaker]:
+    """Return the makers that installed plugins export."""
+    points = sorted(entry_points(group=GROUP), key=lambda p: p.name)
+    return [make for point in points for make in point.load().values()]
 
-    Raises MissingRequirementError where a package is not there, or no plugin offers any sample.
+
+def collect_samples(folder: Path, makers: Iterable[SampleMaker] | None = None) -> list[Sample]:
+    """Return the samples of `makers`, by default the installed ones; what must be written for them goes into `folder`.
+
+    Raises MissingRequirementError where a package is not there, or nobody offers any sample.
     """
-    points = entry_points(group=GROUP) if installed is None else installed
-    samples = [
-        sample
-        for point in sorted(points, key=lambda p: p.name)
-        for make in point.load().values()
-        for sample in make(folder)
-    ]
+    chosen = installed_makers() if makers is None else makers
+    samples = [sample for make in chosen for sample in make(folder)]
     if not samples:
         raise MissingRequirementError("no installed plugin offers samples; install srkit-medical or srkit-satellite")
     return samples

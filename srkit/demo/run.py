@@ -14,7 +14,7 @@ from srkit.demo.collection import collect_samples, write_degraded
 from srkit.errors import SrkitError, UsageError
 from srkit.grid import Scale
 from srkit.plugins import Plugins, load_plugins
-from srkit.samples import Sample
+from srkit.samples import Sample, SampleMaker
 
 if TYPE_CHECKING:
     from srkit.evaluation import EvaluationTable
@@ -27,9 +27,9 @@ OWN = ("data", "run", "outputs", "index.html")
 """What the demonstration writes, and may therefore replace."""
 
 RECIPE = (
-    "name=demo-mri-x2",
-    "network.parameters.features=32",
+    "network.parameters.features=24",
     "network.parameters.blocks=4",
+    "network.parameters.head_kernel=5",
     "data.batch=8",
     "data.patch=64",
     "data.workers=0",
@@ -71,15 +71,22 @@ class DemoResult:
 
 
 def demonstrate(
-    folder: Path, *, steps: int = STEPS, overwrite: bool = False, plugins: Plugins | None = None, bar: Bar = _no_bar
+    folder: Path,
+    *,
+    steps: int = STEPS,
+    overwrite: bool = False,
+    plugins: Plugins | None = None,
+    bar: Bar = _no_bar,
+    makers: Sequence[SampleMaker] | None = None,
 ) -> DemoResult:
     """Train, upscale, verify and compare on all samples; everything lies below `folder` afterwards.
 
-    `bar` gives a progress callable for a job of the given label. Raises SrkitError where a job fails.
+    `bar` gives a progress callable for a job of the given label; `makers` replaces those that plugins offer.
+    Raises SrkitError where a job fails.
     """
     _clear(folder, overwrite=overwrite)
     run = _Run(folder, plugins or load_plugins(), bar)
-    samples = collect_samples(folder / "data")
+    samples = collect_samples(folder / "data", makers)
     result = DemoResult(folder, plugins=run.plugins)
     for sample in (s for s in samples if s.job == "train"):
         result = replace(result, training=run.train(sample, steps))
@@ -120,6 +127,7 @@ class _Run:
         """Train on a sample that has a table of splits."""
         overrides = (
             *RECIPE,
+            f"name=demo-{sample.domain}-x{FACTOR}",
             f"scale={FACTOR}",
             f"data.split_file={sample.path / 'split.csv'}",
             f"phases.0.steps={steps}",
