@@ -38,7 +38,7 @@ class Evidence:
 def check_position(case: Evidence) -> Iterator[Fault]:
     """Expect ImagePositionPatient moved by the part of a sample that finer sampling asks for."""
     plane = case.derived.plane
-    position = _numbers(case.output, "ImagePositionPatient")
+    position = numbers(case.output, "ImagePositionPatient")
     if len(position) != 3 or np.abs(position - plane.position).max() > POSITION_SHARE * min(plane.spacing):
         yield "1", "ImagePositionPatient is not the centre of the first pixel"
 
@@ -46,23 +46,23 @@ def check_position(case: Evidence) -> Iterator[Fault]:
 def check_spacing(case: Evidence) -> Iterator[Fault]:
     """Expect PixelSpacing divided by the scale, rows first, at any depth."""
     for data in (case.output, *scrub.nested_datasets(case.output)):
-        given = _numbers(data, "PixelSpacing")
-        if (data is case.output or "PixelSpacing" in data) and not _close(given, case.derived.plane.spacing):
+        given = numbers(data, "PixelSpacing")
+        if (data is case.output or "PixelSpacing" in data) and not is_close(given, case.derived.plane.spacing):
             yield "2", "PixelSpacing is not the source's divided by the scale"
 
 
 def check_slices(case: Evidence) -> Iterator[Fault]:
     """Expect true SliceThickness and SpacingBetweenSlices at any depth."""
     derived = case.derived
-    thickness = _numbers(case.source, "SliceThickness")
+    thickness = numbers(case.source, "SliceThickness")
     if derived.thickness_mm is not None:
         thickness = np.array([derived.thickness_mm])
-    spacing = _numbers(case.source, "SpacingBetweenSlices")
+    spacing = numbers(case.source, "SpacingBetweenSlices")
     if derived.spacing_mm is not None:
         spacing = np.array([derived.spacing_mm])
     for data in (case.output, *scrub.nested_datasets(case.output)):
         for keyword, expected in (("SliceThickness", thickness), ("SpacingBetweenSlices", spacing)):
-            if keyword in data and not _close(_numbers(data, keyword), expected):
+            if keyword in data and not is_close(numbers(data, keyword), expected):
                 yield "3", f"{keyword} is stale"
     if derived.thickness_mm is not None and "SliceThickness" not in case.output:
         yield "3", "SliceThickness is missing"
@@ -201,7 +201,8 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Fault]], ...] = (
 )  # fmt: skip
 
 
-def _numbers(dataset: Dataset, keyword: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def numbers(dataset: Dataset, keyword: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return all values of an element, none where it is missing or empty."""
     value = dataset.get(keyword)
     if value in (None, ""):
         return np.zeros(0)
@@ -213,7 +214,8 @@ def _texts(dataset: Dataset, keyword: str) -> list[str]:
     return [value] if isinstance(value, str) else [str(v) for v in value]
 
 
-def _close(given: np.ndarray[Any, np.dtype[np.float64]], expected: Sequence[float] | np.ndarray[Any, Any]) -> bool:
+def is_close(given: np.ndarray[Any, np.dtype[np.float64]], expected: Sequence[float] | np.ndarray[Any, Any]) -> bool:
+    """Tell whether numbers agree as far as decimal strings hold them."""
     wanted = np.asarray(expected, dtype=np.float64).reshape(-1)
     return given.shape == wanted.shape and bool(np.allclose(given, wanted, rtol=POSITION_SHARE, atol=0))
 

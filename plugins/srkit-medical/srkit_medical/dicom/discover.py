@@ -11,7 +11,7 @@ from pathlib import Path
 from srkit.domain import Item, Options, Skipped
 from srkit_medical.dicom.grouping import Series, group
 from srkit_medical.dicom.instance import DIRECTORY, Instance, read_instance
-from srkit_medical.dicom.reading import UnfitError, claims_dicom
+from srkit_medical.dicom.reading import MultiFrameError, UnfitError, claims_dicom
 
 SUFFIXES = {".dcm", ".dicom", ".ima"}
 
@@ -28,6 +28,8 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
         try:
             if _is_candidate(path):
                 instances.append(read_instance(path))
+        except MultiFrameError:
+            yield _multi_frame_item(root, path)
         except UnfitError as error:
             broken += [(path, error)] * error.failed
             yield Skipped(path, error.reason, error.failed)
@@ -96,6 +98,25 @@ def _items(root: Path, series: list[Series]) -> Iterator[Item]:
                 folder="" if folder == "." else folder,
                 stem="" if len(entries) == 1 else f"series-{ordinal:0{width}d}",
             )
+
+
+def _multi_frame_item(root: Path, path: Path) -> Item | Skipped:
+    from srkit_medical.dicom.enhanced.frames import read_volume
+
+    try:
+        first = read_volume(path).first
+    except UnfitError as error:
+        return Skipped(path, error.reason, error.failed)
+    folder = path.parent.relative_to(root).as_posix() if root.is_dir() else ""
+    stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
+    return Item(
+        paths=(path,),
+        domain=first.domain,
+        group=_group(first),
+        folder="" if folder == "." else folder,
+        stem=stem,
+        suffix=path.suffix if path.suffix.lower() in SUFFIXES else ".dcm",
+    )
 
 
 def _home(series: Series) -> Path:

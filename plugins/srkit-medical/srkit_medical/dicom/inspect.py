@@ -6,6 +6,7 @@ from typing import Literal
 
 from srkit.domain import Finding
 from srkit.image import Source
+from srkit_medical.dicom.enhanced.source import EnhancedSource
 from srkit_medical.dicom.source import DicomSource
 
 _NOTES: dict[str, tuple[Literal["info", "warning"], str, str]] = {
@@ -27,10 +28,9 @@ def inspect_series(source: Source) -> list[Finding]:
     down, across = series.first.plane.spacing
     step = f", {series.stack.step_mm:.4g} mm apart" if count > 1 else ""
     times = f", {source.frames} time points told apart by {series.told_apart_by}" if source.frames > 1 else ""
+    kind = "Enhanced DICOM volume" if isinstance(source, EnhancedSource) else "DICOM series"
     found = [
-        Finding(
-            "info", f"DICOM series of {count} slices of {rows} x {columns}, {down:.4g} x {across:.4g} mm{step}{times}"
-        )
+        Finding("info", f"{kind} of {count} slices of {rows} x {columns}, {down:.4g} x {across:.4g} mm{step}{times}")
     ]
     if count > 1 and source.fixed_axes:
         text = f"{source.fixed_axes[0]}; rows and columns can be scaled, slices not"

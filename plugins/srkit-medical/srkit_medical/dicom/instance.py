@@ -12,14 +12,14 @@ from pydicom import FileDataset
 from pydicom.uid import UID
 
 from srkit_medical.dicom.geometry import FloatArray, Plane
-from srkit_medical.dicom.reading import Elements, UnfitError, named, quiet, read_header
+from srkit_medical.dicom.reading import Elements, MultiFrameError, UnfitError, named, quiet, read_header
 
 CLASSES = {"1.2.840.10008.5.1.4.1.1.2": "ct", "1.2.840.10008.5.1.4.1.1.4": "mri"}
 ENHANCED = {
-    "1.2.840.10008.5.1.4.1.1.2.1",
-    "1.2.840.10008.5.1.4.1.1.2.2",
-    "1.2.840.10008.5.1.4.1.1.4.1",
-    "1.2.840.10008.5.1.4.1.1.4.4",
+    "1.2.840.10008.5.1.4.1.1.2.1": "ct",
+    "1.2.840.10008.5.1.4.1.1.2.2": "ct",
+    "1.2.840.10008.5.1.4.1.1.4.1": "mri",
+    "1.2.840.10008.5.1.4.1.1.4.4": "mri",
 }
 DIRECTORY = "1.2.840.10008.1.3.10"
 LARGEST_SIDE = 16384
@@ -92,6 +92,8 @@ class Instance:
         Lowest and highest stored value that means "no data", and which of them is written.
     notes
         Keys of findings that concern the file: ``burned-in``, ``interpolated``, ``monochrome1``, ``lossy`` and so on.
+    frame_index
+        Which frame of a multi-frame file it is.
     """
 
     path: Path
@@ -115,6 +117,7 @@ class Instance:
     spacing_mm: float
     location: float | None
     notes: frozenset[str]
+    frame_index: int = 0
 
     @property
     def has_identity(self) -> bool:
@@ -141,16 +144,34 @@ def read_instance(path: Path) -> Instance:
 
 def _instance(path: Path, header: FileDataset, pixel_bytes: int | None) -> Instance:
     elements = Elements(header)
-    # Some de-identified files keep their class in the file meta information alone.
-    sop_class = elements.text("SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
-    _check_kind(elements, sop_class)
-    shape, layout = _shape_of(elements), _layout_of(elements)
-    syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2")))
-    _check_size(pixel_bytes, shape, layout, syntax)
+    sop_class = sop_class_of(header)
+    _check_class(sop_class)
+    check_kind(elements)
+    if (elements.whole("NumberOfFrames") or 1) > 1:
+        raise UnfitError("holds several frames under a single-frame class; their positions are not known")
+    syntax = syntax_of(header)
+    check_size(pixel_bytes, shape_of(elements), layout_of(elements), syntax)
+    return instance_of(elements, path, sop_class, syntax)
+
+
+def sop_class_of(header: FileDataset) -> str:
+    """Return the class of a file; some de-identified ones keep it in the file meta information alone."""
+    return Elements(header).text("SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
+
+
+def syntax_of(header: FileDataset) -> UID:
+    """Return how a file is encoded."""
+    return UID(str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2")))
+
+
+def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, frame_index: int = 0) -> Instance:
+    """Return what `elements` say of one slice. Raises UnfitError where that is not enough or not usable."""
+    domain = CLASSES.get(sop_class) or ENHANCED[sop_class]
+    shape, layout = shape_of(elements), layout_of(elements)
     slope, intercept, notes = _rescale_of(elements)
     return Instance(
         path=path,
-        domain=CLASSES[sop_class],
+        domain=domain,
         uid=elements.text("SOPInstanceUID"),
         sop_class=sop_class,
         study=elements.text("StudyInstanceUID"),
@@ -164,30 +185,33 @@ def _instance(path: Path, header: FileDataset, pixel_bytes: int | None) -> Insta
         intercept=intercept,
         padding=_padding_of(elements, layout),
         syntax=syntax,
-        kin=(sop_class, shape, layout, *_kin_of(elements, CLASSES[sop_class])),
+        kin=(sop_class, shape, layout, *_kin_of(elements, domain)),
         orders=tuple(_order_of(elements, keyword) for keyword in ORDERS),
         thickness_mm=abs(elements.number("SliceThickness") or 0.0),
         spacing_mm=abs(elements.number("SpacingBetweenSlices") or 0.0),
         location=elements.number("SliceLocation"),
         notes=notes | _notes_of(elements, shape, layout),
+        frame_index=frame_index,
     )
 
 
-def _check_kind(elements: Elements, sop_class: str) -> None:
+def _check_class(sop_class: str) -> None:
     if not sop_class:
         raise UnfitError("is named or begins like a DICOM file, but has no SOPClassUID (0008,0016)")
     if sop_class in ENHANCED:
-        raise UnfitError("is an Enhanced multi-frame object, and those are not treated yet; convert it to classic")
+        raise MultiFrameError("is a multi-frame object")
     if sop_class not in CLASSES:
         raise UnfitError(f"is of the class {_class_name(sop_class)}, not a slice of an MR or CT series", failed=False)
+
+
+def check_kind(elements: Elements) -> None:
+    """Raise UnfitError for pictures that are no slices, or whose values must not be interpolated."""
     kinds = {value.strip().upper() for value in elements.texts("ImageType")}
     if "MOSAIC" in kinds:
         raise UnfitError("is a Siemens mosaic: tiles of many slices in one picture; convert it to NIfTI with dcm2niix")
     for kind, reason in _SIDE_PRODUCTS.items():
         if kind in kinds:
             raise UnfitError(reason, failed=False)
-    if (elements.whole("NumberOfFrames") or 1) > 1:
-        raise UnfitError("holds several frames under a single-frame class; their positions are not known")
 
 
 def _class_name(sop_class: str) -> str:
@@ -195,14 +219,16 @@ def _class_name(sop_class: str) -> str:
     return "DICOM" if name == sop_class else name.removesuffix(" Storage")
 
 
-def _shape_of(elements: Elements) -> tuple[int, int]:
+def shape_of(elements: Elements) -> tuple[int, int]:
+    """Return rows and columns."""
     rows, columns = elements.whole("Rows") or 0, elements.whole("Columns") or 0
     if rows < 1 or columns < 1:
         raise UnfitError("has no Rows (0028,0010) or Columns (0028,0011)")
     return rows, columns
 
 
-def _layout_of(elements: Elements) -> Layout:
+def layout_of(elements: Elements) -> Layout:
+    """Return how samples are stored."""
     colours = elements.text("PhotometricInterpretation")
     if (elements.whole("SamplesPerPixel") or 1) != 1 or colours not in ("MONOCHROME1", "MONOCHROME2"):
         raise UnfitError("is a colour image, not a slice of grey values", failed=False)
@@ -215,13 +241,15 @@ def _layout_of(elements: Elements) -> Layout:
     return Layout(allocated, stored, elements.whole("PixelRepresentation") == 1)
 
 
-def _check_size(pixel_bytes: int | None, shape: tuple[int, int], layout: Layout, syntax: UID) -> None:
+def check_size(pixel_bytes: int | None, shape: tuple[int, int], layout: Layout, syntax: UID, frames: int = 1) -> None:
+    """Raise UnfitError where the file cannot hold the samples that it claims."""
     if pixel_bytes is None:
         raise UnfitError("has no pixel data")
     rows, columns = shape
     if not syntax.is_compressed or syntax.is_deflated:
-        if pixel_bytes < rows * columns * layout.allocated // 8:
-            raise UnfitError(f"is cut short: {pixel_bytes} bytes of pixels for {rows} x {columns} samples")
+        if pixel_bytes < frames * rows * columns * layout.allocated // 8:
+            claimed = f"{frames} x {rows} x {columns}" if frames > 1 else f"{rows} x {columns}"
+            raise UnfitError(f"is cut short: {pixel_bytes} bytes of pixels for {claimed} samples")
     elif pixel_bytes == 0:
         raise UnfitError("is cut short: its compressed pixels have no end")
     elif max(shape) > LARGEST_SIDE:

@@ -38,6 +38,11 @@ def set_derivation(dataset: Dataset, series: Series, plan: OutputPlan, derived: 
     before = str(dataset.get("DerivationDescription") or "")
     dataset.DerivationDescription = _appended(before, sentence, DESCRIPTION_LENGTH)
     dataset.DerivationCodeSequence = [code_item("113085", "Spatial resampling")]
+    set_origin(dataset, plan)
+
+
+def set_origin(dataset: Dataset, plan: OutputPlan) -> None:
+    """Write comment and equipment."""
     kind = "AI super-resolution." if is_learned(plan) else "Interpolated pixels."
     dataset.ImageComments = _appended(str(dataset.get("ImageComments") or ""), f"{kind} {NOT_DIAGNOSTIC}", 10240)
     dataset.ContributingEquipmentSequence = [*(dataset.get("ContributingEquipmentSequence") or ()), _equipment(plan)]
@@ -66,27 +71,30 @@ def set_references(dataset: Dataset, derived: DerivedSlice) -> None:
     named = [source for source in derived.sources if source.has_identity]
     if not named:
         return
-    dataset.SourceImageSequence = [_source_item(source) for source in named]
+    dataset.SourceImageSequence = [source_item(source) for source in named]
     before = dataset.get("ReferencedSeriesSequence") or ()
     others = [item for item in before if str(item.get("SeriesInstanceUID", "")) != named[0].series]
-    dataset.ReferencedSeriesSequence = [*others, _series_item(named)]
+    dataset.ReferencedSeriesSequence = [*others, series_item(named)]
 
 
-def _source_item(source: Instance) -> Dataset:
-    item = _reference(source)
+def source_item(source: Instance) -> Dataset:
+    """Return a reference to a source with its purpose."""
+    item = reference(source)
     purpose = code_item("121322", "Source image for image processing operation")
     item.PurposeOfReferenceCodeSequence = [purpose]
     return item
 
 
-def _series_item(sources: Sequence[Instance]) -> Dataset:
+def series_item(sources: Sequence[Instance]) -> Dataset:
+    """Return a reference to the series of `sources`, and to each of them."""
     item = Dataset()
     item.SeriesInstanceUID = sources[0].series
-    item.ReferencedInstanceSequence = [_reference(source) for source in sources]
+    item.ReferencedInstanceSequence = [reference(source) for source in sources]
     return item
 
 
-def _reference(source: Instance) -> Dataset:
+def reference(source: Instance) -> Dataset:
+    """Return class and UID of an instance."""
     item = Dataset()
     item.ReferencedSOPClassUID = source.sop_class
     item.ReferencedSOPInstanceUID = source.uid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from pydicom import FileDataset
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import UID
 
@@ -38,11 +39,14 @@ def require_decoder(syntax: UID) -> None:
         )
 
 
-def read_stored(instance: Instance) -> Array:
-    """Return the ``(rows, columns)`` stored samples in the stored type. Raises InputError where they are broken."""
+def read_stored(instance: Instance, opened: FileDataset | None = None) -> Array:
+    """Return the ``(rows, columns)`` stored samples in the stored type. Raises InputError where they are broken.
+
+    `opened` is the instance's file if it is at hand: the header of a multi-frame file takes long to read.
+    """
     with quiet():
         try:
-            samples = pixel_array(instance.path, raw=True)
+            samples = pixel_array(instance.path if opened is None else opened, raw=True, index=instance.frame_index)
         except READ_ERRORS:
             raise InputError(f"{instance.path}: its pixels cannot be decoded; copy it again from its origin") from None
     if samples.shape != instance.shape or samples.dtype.kind not in "iu":

@@ -29,6 +29,10 @@ READ_ERRORS = (
 UNDEFINED = 0xFFFFFFFF
 _LONG_FORMS = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN", b"SQ", b"UT", b"UC", b"UR")
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # file meta or identification, either byte order
+_PIXEL_KEYWORDS = (
+    "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel",
+    "PhotometricInterpretation", "NumberOfFrames", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PixelData",
+)  # fmt: skip
 
 
 class UnfitError(Exception):
@@ -43,6 +47,10 @@ class UnfitError(Exception):
         self.failed = failed
         self.series: str | None = None
         self.uid = ""
+
+
+class MultiFrameError(UnfitError):
+    """A multi-frame file, which is read in another way."""
 
 
 @contextmanager
@@ -86,6 +94,24 @@ def read_whole(path: Path) -> FileDataset:
     with quiet():
         try:
             return dcmread(path, force=True)
+        except READ_ERRORS:
+            raise UnfitError("is a DICOM file that cannot be read; copy it again from its origin") from None
+
+
+def read_attributes(path: Path) -> FileDataset:
+    """Return all of a file up to its pixels. Raises UnfitError where it is broken."""
+    with quiet():
+        try:
+            return dcmread(path, stop_before_pixels=True, force=True)
+        except READ_ERRORS:
+            raise UnfitError("is a DICOM file that cannot be read; copy it again from its origin") from None
+
+
+def read_pixels(path: Path) -> FileDataset:
+    """Return the pixels of a file and what describes them, nothing else. Raises UnfitError where it is broken."""
+    with quiet():
+        try:
+            return dcmread(path, force=True, specific_tags=list(_PIXEL_KEYWORDS))
         except READ_ERRORS:
             raise UnfitError("is a DICOM file that cannot be read; copy it again from its origin") from None
 

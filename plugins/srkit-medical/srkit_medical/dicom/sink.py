@@ -10,9 +10,11 @@ from pydicom import Dataset, FileDataset, dcmwrite
 
 from srkit.errors import OutputError, UsageError
 from srkit.grid import Slab, Window
-from srkit.image import Array, BoolArray, OutputPlan, Source
+from srkit.image import Array, BoolArray, OutputPlan, Sink, Source
 from srkit_medical.dicom import attributes, lineage, scrub, uids
 from srkit_medical.dicom.derived import DerivedSlice, derived_slice
+from srkit_medical.dicom.enhanced.sink import EnhancedSink
+from srkit_medical.dicom.enhanced.source import EnhancedSource
 from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_whole
 from srkit_medical.dicom.source import SLICE, DicomSource
 
@@ -96,7 +98,7 @@ class DicomSink:
             raise OutputError(f"{path}: {error.reason}") from None
 
 
-def create_series(target: Path, source: Source, plan: OutputPlan) -> DicomSink:
+def create_series(target: Path, source: Source, plan: OutputPlan) -> Sink:
     """Return a sink for a series derived from `source`, in the folder `target`.
 
     Raises UsageError where the plan asks for what a DICOM series cannot be.
@@ -109,4 +111,6 @@ def create_series(target: Path, source: Source, plan: OutputPlan) -> DicomSink:
         raise UsageError("a derived DICOM series stores samples as its source does; leave out the type")
     if plan.frames != source.frames:
         raise UsageError(f"the source has {source.frames} time points, the plan {plan.frames}")
+    if isinstance(source, EnhancedSource):
+        return EnhancedSink(target, source, plan)
     return DicomSink(target, source, plan)

@@ -60,11 +60,14 @@ class DicomSource:
         """Forget the slices read last."""
         self._slices.clear()
 
+    def _read_stored(self, instance: Instance) -> Array:
+        return read_stored(instance)
+
     def _slice(self, frame: int, index: int) -> tuple[Array, BoolArray | None]:
         key = (frame, index)
         if key not in self._slices:
             instance = self.series.frames[frame][index]
-            stored = read_stored(instance)
+            stored = self._read_stored(instance)
             self._slices[key] = stored, valid_samples(instance, stored)
             if len(self._slices) > _KEPT_SLICES:
                 self._slices.popitem(last=False)
@@ -73,10 +76,14 @@ class DicomSource:
 
 
 def open_series(item: Item, options: Options) -> DicomSource:
-    """Open the series whose instances are `item.paths`.
+    """Open the series whose instances are `item.paths`, or the Enhanced object that an item with a suffix is.
 
     Raises InputError where the files are no such series (any more), MissingRequirementError without a decoder.
     """
+    if item.suffix:
+        from srkit_medical.dicom.enhanced.source import open_enhanced
+
+        return open_enhanced(item, options)
     instances = []
     for path in item.paths:
         try:

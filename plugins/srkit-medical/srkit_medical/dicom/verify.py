@@ -12,6 +12,8 @@ from srkit.image import OutputPlan, Source
 from srkit_medical.dicom import uids
 from srkit_medical.dicom.checks import CHECKS, Evidence, Fault
 from srkit_medical.dicom.derived import DerivedSlice, derived_slices
+from srkit_medical.dicom.enhanced.source import EnhancedSource
+from srkit_medical.dicom.enhanced.verify import verify_enhanced
 from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_whole
 from srkit_medical.dicom.source import DicomSource
 
@@ -29,6 +31,8 @@ def verify_series(source: Source, staged: Path, plan: OutputPlan) -> list[Findin
     """
     if not isinstance(source, DicomSource):
         return []
+    if isinstance(source, EnhancedSource):
+        return verify_enhanced(source, staged, plan)
     expected = derived_slices(source.series, plan)
     with quiet():
         faults = [*_folder_faults(staged, expected), *_file_faults(source, staged, plan, expected)]

@@ -130,7 +130,7 @@ REFUSED = {
     "bits": (_with(HighBit=12), "HighBit"),
     "slope": (_with(RescaleSlope=0, RescaleIntercept=0), "RescaleSlope"),
     "huge": (_with(Rows=65535, Columns=65535), "cut short"),
-    "Enhanced": (_with(SOPClassUID="1.2.840.10008.5.1.4.1.1.4.1"), "Enhanced"),
+    "Enhanced": (_with(SOPClassUID="1.2.840.10008.5.1.4.1.1.4.1"), "does not say where its frames lie"),
 }
 
 

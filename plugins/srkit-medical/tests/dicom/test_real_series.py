@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ SERIES = {
     "mr_small_syntaxes": (1, (1, 64, 64)),
 }
 REFUSED = (
-    "color", "enh_ct_palette", "enh_mr_philips_fieldmap_phantom", "monochrome1", "mr_hyperfine_multiframe_noise",
+    "color", "enh_ct_palette", "enh_mr_philips_fieldmap_phantom", "enh_mr_small_syntaxes", "monochrome1",
     "mr_siemens_mosaic_human", "mr_siemens_mosaic_phantom", "not_plain_images", "pet",
 )  # fmt: skip
 
@@ -70,6 +71,29 @@ def test_dciodvfy_finds_no_new_error_in_a_real_series(
     assert found[1] <= found[0]
     together = run_judge("dcentvfy", *item.paths, *output.files)
     assert together == run_judge("dcentvfy", *item.paths)
+
+
+ENHANCED = {"enh_mr_siemens_xa10_4d_phantom": (6, 64, 64), "mr_hyperfine_multiframe_noise": (8, 138, 112)}
+
+
+@pytest.mark.parametrize("name", ENHANCED)
+def test_a_real_enhanced_volume_is_enlarged_as_one_file(
+    real: Path, name: str, items, enlarge_item, opened, run_judge, tmp_path: Path
+) -> None:
+    item = items(real / name)[0]
+    output = enlarge_item(item, tmp_path / "out.dcm", "2,2,2")
+    assert output.source.grid.shape == ENHANCED[name]
+    assert verify_series(output.source, output.folder, output.plan) == []
+    assert opened(output.folder).grid.distance(output.plan.grid) <= 1e-6
+    found = [
+        {
+            re.sub(r"\[\d+\]", "", line)  # there are more frames than before, so their numbers say nothing
+            for line in run_judge("dciodvfy", "-new", path).splitlines()
+            if line.startswith("Error")
+        }
+        for path in (item.path, output.folder)
+    ]
+    assert found[1] <= found[0]
 
 
 @pytest.mark.parametrize("name", REFUSED)

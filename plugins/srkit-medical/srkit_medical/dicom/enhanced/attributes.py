@@ -1,0 +1,136 @@
+"""The table of attributes for Enhanced objects: what frames share, and what each frame says."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from pydicom import Dataset
+from pydicom.sequence import Sequence
+
+from srkit.image import OutputPlan
+from srkit_medical.dicom import attributes, lineage, scrub
+from srkit_medical.dicom.checks import numbers
+from srkit_medical.dicom.derived import DerivedSlice
+from srkit_medical.dicom.grouping import Series
+from srkit_medical.dicom.instance import Instance
+
+ORIGINAL_ONLY = (
+    "BulkMotionCompensationTechnique", "PulseSequenceName", "MRAcquisitionType", "EchoPulseSequence",
+    "MultiPlanarExcitation", "PhaseContrast", "TimeOfFlightContrast", "SteadyStatePulseSequence",
+    "EchoPlanarPulseSequence", "SaturationRecovery", "SpectrallySelectedSuppression", "OversamplingPhase",
+    "GeometryOfKSpaceTraversal", "RectilinearPhaseEncodeReordering", "SegmentedKSpaceTraversal", "CoverageOfKSpace",
+    "NumberOfKSpaceTrajectories",
+)  # fmt: skip
+"""Allowed in original images alone; they describe an acquisition that this is not."""
+
+NO_LONGER = (
+    "ConcatenationUID", "InConcatenationNumber", "InConcatenationTotalNumber", "ConcatenationFrameOffsetNumber",
+    "SOPInstanceUIDOfConcatenationSource", *scrub.SPACING_KEYWORDS,
+)  # fmt: skip
+"""Never true at the top of an output; a stale SpacingBetweenSlices there makes dcm2niix double the slice step."""
+
+FRAME_TYPES = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence")
+POSITIONS = (0x00209057, 0x00200032)  # InStackPositionNumber, ImagePositionPatient: what a frame index may point at
+
+
+def set_common(dataset: Dataset, series: Series, plan: OutputPlan, series_uid: str) -> None:
+    """Apply the rows that concern the whole object."""
+    scrub.scrub(dataset, keep_private=bool(plan.options.get("keep_private")))
+    for data in (dataset, *scrub.nested_datasets(dataset)):
+        for keyword in ORIGINAL_ONLY:
+            if keyword in data:
+                del data[keyword]
+    for keyword in NO_LONGER:
+        if keyword in dataset:
+            del dataset[keyword]
+    attributes.set_identity(dataset, deepcopy(dataset), plan, series_uid)
+    dataset.ImageType = resampled_type(list(dataset.ImageType))
+    attributes.set_loss(dataset, series)
+    lineage.set_origin(dataset, plan)
+    lineage.set_dates(dataset, dataset)
+    if series.first.has_identity:
+        dataset.SourceImageEvidenceSequence = [_evidence(series.first)]
+        dataset.ReferencedSeriesSequence = [lineage.series_item([series.first])]
+
+
+def resampled_type(values: list[str]) -> list[str]:
+    """Return the four values of ImageType or FrameType; SECONDARY is an error in Enhanced objects."""
+    return ["DERIVED", "PRIMARY", values[2] if len(values) > 2 else "OTHER", "RESAMPLED"]
+
+
+def set_frames(dataset: Dataset, series: Series, plan: OutputPlan, slices: list[DerivedSlice]) -> None:
+    """Give each output frame the groups of its nearest source frame, made true."""
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    sources = list(dataset.PerFrameFunctionalGroupsSequence)
+    for keyword in ("PlanePositionSequence", "DerivationImageSequence"):
+        if keyword in shared:
+            del shared[keyword]
+    _set_measures(shared, slices[0])
+    _set_frame_type(shared)
+    pointers = [item.get("DimensionIndexPointer") for item in dataset.get("DimensionIndexSequence") or ()]
+    frames = []
+    for derived in slices:
+        frame = deepcopy(sources[derived.nearest.frame_index])
+        _set_position(frame, derived)
+        _set_measures(frame, derived)
+        _set_frame_type(frame)
+        _set_content(frame, derived, [pointer in POSITIONS for pointer in pointers])
+        frame.DerivationImageSequence = [_derivation(series, plan, derived)]
+        frames.append(frame)
+    dataset.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    dataset.NumberOfFrames = len(frames)
+
+
+def _set_position(frame: Dataset, derived: DerivedSlice) -> None:
+    item = Dataset()
+    item.ImagePositionPatient = [attributes.ds(x) for x in derived.plane.position]
+    frame.PlanePositionSequence = [item]
+
+
+def _set_measures(group: Dataset, derived: DerivedSlice) -> None:
+    for item in group.get("PixelMeasuresSequence") or ():
+        item.PixelSpacing = [attributes.ds(x) for x in derived.plane.spacing]
+        if derived.thickness_mm is not None:
+            item.SliceThickness = attributes.ds(derived.thickness_mm)
+        if derived.spacing_mm is not None:
+            item.SpacingBetweenSlices = attributes.ds(derived.spacing_mm)
+
+
+def _set_frame_type(group: Dataset) -> None:
+    for keyword in FRAME_TYPES:
+        for item in group.get(keyword) or ():
+            item.FrameType = resampled_type(list(item.get("FrameType") or ()))
+
+
+def _set_content(frame: Dataset, derived: DerivedSlice, is_position: list[bool]) -> None:
+    for item in frame.get("FrameContentSequence") or ():
+        item.InStackPositionNumber = derived.number
+        given = [int(value) for value in numbers(item, "DimensionIndexValues")]
+        if given and len(given) == len(is_position):
+            pairs = zip(given, is_position, strict=True)
+            item.DimensionIndexValues = [derived.number if position else value for value, position in pairs]
+
+
+def _derivation(series: Series, plan: OutputPlan, derived: DerivedSlice) -> Dataset:
+    item = Dataset()
+    item.DerivationDescription = lineage.derivation_text(series, plan, derived.nearest)[: lineage.DESCRIPTION_LENGTH]
+    item.DerivationCodeSequence = [lineage.code_item("113085", "Spatial resampling")]
+    named = [source for source in derived.sources if source.has_identity]
+    if named:
+        source = lineage.source_item(named[0])
+        numbers = [frame.frame_index + 1 for frame in named]
+        source.ReferencedFrameNumber = numbers if len(numbers) > 1 else numbers[0]
+        item.SourceImageSequence = [source]
+    else:
+        item.SourceImageSequence = Sequence()
+    return item
+
+
+def _evidence(source: Instance) -> Dataset:
+    series = Dataset()
+    series.SeriesInstanceUID = source.series
+    series.ReferencedSOPSequence = [lineage.reference(source)]
+    item = Dataset()
+    item.StudyInstanceUID = source.study
+    item.ReferencedSeriesSequence = [series]
+    return item

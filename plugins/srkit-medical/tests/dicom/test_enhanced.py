@@ -1,0 +1,229 @@
+"""Enhanced multi-frame objects: one volume in, one volume of the same class out; anything richer is refused."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import ExplicitVRLittleEndian
+from srkit_medical.dicom.inspect import inspect_series
+from srkit_medical.dicom.uids import uid_of
+from srkit_medical.dicom.verify import verify_series
+
+Make = Callable[..., Path]
+OBLIQUE = (0.9396926, 0.3420201, 0.0, -0.3213938, 0.8830222, 0.3420201)
+
+
+@pytest.fixture
+def converted(make: Make, tmp_path: Path) -> Path:
+    """Return a folder with a classic CT series that highdicom turned into one Enhanced object."""
+    highdicom = pytest.importorskip("highdicom", reason="highdicom is not installed")
+
+    def in_space(dataset: Dataset, k: int) -> None:
+        dataset.FrameOfReferenceUID = uid_of("frame")
+
+    classic = make("classic", kind="CT", orientation=OBLIQUE, edit=in_space)
+    datasets = [dcmread(path) for path in sorted(classic.iterdir())]
+    enhanced = highdicom.legacy.LegacyConvertedEnhancedCTImage(
+        legacy_datasets=datasets,
+        series_instance_uid=uid_of("enhanced series"),
+        series_number=5,
+        sop_instance_uid=uid_of("enhanced"),
+        instance_number=1,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+    )
+    folder = tmp_path / "enhanced"
+    folder.mkdir()
+    enhanced.save_as(folder / "volume.dcm", enforce_file_format=True)
+    return folder
+
+
+@pytest.fixture
+def mprage(tmp_path: Path) -> Path:
+    """Return a folder with the real Enhanced MR header that nibabel brings; its pixels are empty."""
+    packed = Path(nibabel.__file__).parent / "nicom" / "tests" / "data" / "philips_mprage.dcm.gz"
+    if not packed.is_file():
+        pytest.skip("nibabel brings no Enhanced MR here")
+    folder = tmp_path / "mprage"
+    folder.mkdir()
+    (folder / "mprage.dcm").write_bytes(gzip.decompress(packed.read_bytes()))
+    return folder
+
+
+def enlarge_file(enlarge, folder: Path, scale: str):
+    """Return the output of the only object in `folder`, written to a file."""
+    return enlarge(folder, scale, folder="out/volume.dcm")
+
+
+@pytest.fixture(autouse=True)
+def out(tmp_path: Path) -> Path:
+    """Make the folder of outputs, as the core does."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def test_it_holds_the_same_volume_as_the_classic_series(converted: Path, opened) -> None:
+    classic = opened(converted.parent / "classic")
+    enhanced = opened(converted)
+    assert classic.grid.distance(enhanced.grid) < 1e-6
+    np.testing.assert_array_equal(classic.read(classic.extent).values, enhanced.read(enhanced.extent).values)
+
+
+def test_the_item_keeps_its_file_name(converted: Path, items) -> None:
+    (item,) = items(converted)
+    assert (item.domain, item.folder, item.stem, item.suffix) == ("ct", "", "volume", ".dcm")
+
+
+def test_inspection_names_it(converted: Path, opened) -> None:
+    assert inspect_series(opened(converted))[0].text.startswith("Enhanced DICOM volume of 6 slices")
+
+
+@pytest.mark.parametrize("scale", ["2", "1,1,4", "2,3,2"])
+def test_an_output_comes_back_on_the_planned_grid_with_its_samples(converted: Path, enlarge, opened, scale) -> None:
+    output = enlarge_file(enlarge, converted, scale)
+    assert verify_series(output.source, output.folder, output.plan) == []
+    again = opened(output.folder)
+    assert again.grid.distance(output.plan.grid) <= 1e-6
+    before = output.source.read(output.source.extent).values
+    steps = tuple(slice(None, None, factor) for factor in output.plan.scale)
+    np.testing.assert_array_equal(again.read(again.extent).values[:, *steps], before)
+    assert sorted(path.name for path in output.folder.parent.iterdir()) == ["volume.dcm"]
+
+
+def test_each_frame_says_what_is_true(converted: Path, enlarge) -> None:
+    dataset = dcmread(enlarge_file(enlarge, converted, "2,2,2").folder)
+    assert list(dataset.ImageType)[:2] + list(dataset.ImageType)[3:] == ["DERIVED", "PRIMARY", "RESAMPLED"]
+    assert dataset.ContentQualification == "RESEARCH"
+    assert len(dataset.PerFrameFunctionalGroupsSequence) == dataset.NumberOfFrames == 12
+    first, *_, last = dataset.PerFrameFunctionalGroupsSequence
+    derivation = first.DerivationImageSequence[0]
+    assert derivation.DerivationCodeSequence[0].CodeValue == "113085"
+    assert derivation.SourceImageSequence[0].PurposeOfReferenceCodeSequence[0].CodeValue == "121322"
+    assert derivation.SourceImageSequence[0].ReferencedSOPInstanceUID == uid_of("enhanced")
+    assert {
+        first.FrameContentSequence[0].InStackPositionNumber,
+        last.FrameContentSequence[0].InStackPositionNumber,
+    } == {
+        1,
+        12,
+    }
+
+
+def test_a_real_enhanced_header_goes_through_the_slice_axis(mprage: Path, enlarge, opened) -> None:
+    output = enlarge_file(enlarge, mprage, "1,1,2")
+    assert output.source.domain == "mri"
+    assert verify_series(output.source, output.folder, output.plan) == []
+    dataset = dcmread(output.folder)
+    assert dataset.NumberOfFrames == 352
+    assert "SpacingBetweenSlices" not in dataset
+    assert opened(output.folder).grid.spacing[0] == pytest.approx(0.5, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_dciodvfy_finds_no_new_error_in_a_real_enhanced_output(mprage: Path, enlarge, run_judge) -> None:
+    output = enlarge_file(enlarge, mprage, "1,1,2")
+    found = []
+    for path in (mprage / "mprage.dcm", output.folder):
+        lines = run_judge("dciodvfy", "-new", path).splitlines()
+        found.append({_without_numbers(line) for line in lines if line.startswith("Error")})
+    assert found[1] <= found[0]
+
+
+def _without_numbers(line: str) -> str:
+    """Return a complaint without the numbers of frames, of which there are more than before."""
+    import re
+
+    return re.sub(r"\[\d+\]", "[]", line)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factors", [(2, 2, 2), (1, 1, 4)])
+def test_dcm2niix_finds_the_affine_that_the_scale_asks_for(
+    converted: Path, enlarge, run_judge, tmp_path: Path, factors: tuple[int, int, int]
+) -> None:
+    rows, columns, slices = factors
+    output = enlarge_file(enlarge, converted, f"{rows},{columns},{slices}")
+    images = []
+    for name, folder in (("a", converted), ("b", output.folder.parent)):
+        (tmp_path / name).mkdir()
+        run_judge("dcm2niix", "-z", "n", "-b", "n", "-f", "volume", "-o", tmp_path / name, folder)
+        (path,) = (tmp_path / name).glob("*.nii")
+        images.append(nibabel.load(path))
+    scale = np.array([columns, rows, slices], dtype=float)
+    step = np.eye(4)
+    step[:3, :3] = np.diag(1 / scale)
+    step[:3, 3] = (1 / scale - 1) / 2
+    assert np.abs(images[1].affine - images[0].affine @ step).max() < 1e-4
+
+
+def _at_top(dataset: Dataset) -> None:
+    dataset.SpacingBetweenSlices = "5"
+
+
+def _shift(dataset: Dataset) -> None:
+    dataset.PerFrameFunctionalGroupsSequence[3].PlanePositionSequence[0].ImagePositionPatient = [0, 0, 0]
+
+
+def _gap(dataset: Dataset) -> None:
+    for group in (*dataset.SharedFunctionalGroupsSequence, *dataset.PerFrameFunctionalGroupsSequence):
+        for item in group.get("PixelMeasuresSequence") or ():
+            item.SpacingBetweenSlices = "5"
+            item.PixelSpacing = [1, 1]
+
+
+def _purpose(dataset: Dataset) -> None:
+    derivation = dataset.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0]
+    del derivation.SourceImageSequence[0].PurposeOfReferenceCodeSequence
+
+
+def _study(dataset: Dataset) -> None:
+    dataset.StudyInstanceUID = uid_of("another")
+
+
+def _type(dataset: Dataset) -> None:
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL", "NONE"]
+
+
+FAULTS = [({"13"}, _at_top), ({"1"}, _shift), ({"2", "3"}, _gap), ({"12"}, _purpose), ({"6"}, _study), ({"4"}, _type)]
+
+
+@pytest.mark.parametrize(("codes", "fault"), FAULTS, ids=[fault.__name__ for _, fault in FAULTS])
+def test_a_seeded_fault_is_found_by_its_number(converted: Path, enlarge, codes: set[str], fault) -> None:
+    output = enlarge_file(enlarge, converted, "2,2,2")
+    dataset = dcmread(output.folder)
+    fault(dataset)
+    dataset.save_as(output.folder)
+    assert codes <= {finding.code for finding in verify_series(output.source, output.folder, output.plan)}
+
+
+def _times(dataset: Dataset) -> None:
+    for index, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        frame.PlanePositionSequence[0].ImagePositionPatient = [0, 0, index // 2]
+        frame.FrameContentSequence[0].TemporalPositionIndex = 1 + index % 2
+
+
+def _colours(dataset: Dataset) -> None:
+    dataset.PixelPresentation = "COLOR"
+
+
+def _without_positions(dataset: Dataset) -> None:
+    del dataset.PerFrameFunctionalGroupsSequence
+
+
+REFUSED = [("only one per file", _times), ("colours", _colours), ("does not say where", _without_positions)]
+
+
+@pytest.mark.parametrize(("words", "edit"), REFUSED, ids=[edit.__name__ for _, edit in REFUSED])
+def test_what_is_more_than_one_volume_is_refused(converted: Path, skipped, words: str, edit) -> None:
+    dataset = dcmread(converted / "volume.dcm")
+    edit(dataset)
+    dataset.save_as(converted / "volume.dcm")
+    (entry,) = skipped(converted)
+    assert entry.failed
+    assert words in entry.reason
