@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from srkit_photo.options import chosen_format
 
 GEO_TAGS = (33550, 33922, 34264, 34735)
 RAW_TAGS = (50706, 50740)
+SIDE_SUFFIXES = (".ovr", ".msk")  # TIFF inside: a raster's overviews and its mask, no pictures of their own
 CAMERA_RAW = (".dng", ".nef", ".cr2", ".arw", ".orf", ".rw2", ".pef", ".srw", ".3fr", ".iiq")
 
 
@@ -21,6 +23,8 @@ def discover_photos(root: Path, output_format: str) -> Iterator[Item | Skipped]:
     for path, folder in files_below(root):
         with path.open("rb") as file:
             name = format_of(file.read(32))
+        if path.suffix.lower() in SIDE_SUFFIXES:
+            continue
         if name is None:
             claimed = claimed_format(path)
             if claimed is not None:
@@ -28,7 +32,15 @@ def discover_photos(root: Path, output_format: str) -> Iterator[Item | Skipped]:
         elif name == "tiff":
             yield from _tiff(path, folder, output_format)
         else:
-            yield _item(path, folder, chosen_format(name, output_format), "sure")
+            certainty: Literal["sure", "possible"] = "possible" if _has_world_file(path) else "sure"
+            yield _item(path, folder, chosen_format(name, output_format), certainty)
+
+
+def _has_world_file(path: Path) -> bool:
+    """Tell whether a file beside the picture says where on earth it lies: then it may be a map."""
+    suffix = path.suffix.lower()
+    names = [".wld", *([f"{suffix}w", f".{suffix[1]}{suffix[-1]}w"] if len(suffix) > 2 else [])]
+    return any(path.with_suffix(name).is_file() or path.with_suffix(name.upper()).is_file() for name in names)
 
 
 def _item(path: Path, folder: str, output: str, certainty: Literal["sure", "possible"]) -> Item:
@@ -52,6 +64,7 @@ def _tiff(path: Path, folder: str, output_format: str) -> Iterator[Item | Skippe
         return
     import tifffile
 
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs what becomes one sentence here
     try:
         with tifffile.TiffFile(path) as tiff:
             tags = tiff.pages[0].tags

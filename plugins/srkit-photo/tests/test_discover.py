@@ -80,3 +80,20 @@ def test_a_picture_is_its_own_group(tmp_path: Path, image: Image.Image, plugins:
 def test_text_that_begins_like_a_bitmap_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("BMW is a car maker, and this is a text about it that goes on for a while")
     assert found(tmp_path) == []
+
+
+def test_a_picture_with_a_world_file_may_be_a_map(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 3)).save(tmp_path / "map.png")
+    (tmp_path / "map.pgw").write_text("1\n0\n0\n-1\n100\n200\n")
+    Image.new("RGB", (4, 3)).save(tmp_path / "plain.png")
+
+    found = {item.stem: item.certainty for item in discover_photos(tmp_path, "same")}
+
+    assert found == {"map": "possible", "plain": "sure"}
+
+
+def test_a_rasters_mask_and_overviews_are_no_pictures(tmp_path: Path) -> None:
+    for name in ("scene.tif.msk", "scene.tif.ovr"):
+        Image.new("L", (4, 3)).save(tmp_path / name, format="TIFF")
+
+    assert list(discover_photos(tmp_path, "same")) == []

@@ -53,11 +53,10 @@ def _look(path: Path, folder: str) -> tuple[Item, Footprint | None] | Skipped | 
         footprint = footprint_of(dataset, tied)
     if not tied.kinds and driver == "GTiff" and suffix not in TIFF_SUFFIXES:
         return None  # a camera's raw file, a microscope's slide
-    sure = bool(tied.kinds) and driver not in ("PNG", "JPEG")
     item = Item(
         (path,),
         NAME,
-        "sure" if sure else "possible",
+        "sure" if tied.kinds else "possible",
         folder=folder,
         stem=path.stem,
         suffix=path.suffix if suffix in TIFF_SUFFIXES and driver == "GTiff" else ".tif",

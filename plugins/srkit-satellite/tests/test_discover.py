@@ -83,7 +83,7 @@ def test_png_counts_only_with_a_world_file(make, tmp_path):
     assert items(path.parent) == {}
     path.with_suffix(".pgw").write_text("2\n0\n0\n-2\n101\n199\n")
     item = items(path.parent)["in.png"]
-    assert (item.certainty, item.suffix) == ("possible", ".tif")
+    assert (item.certainty, item.suffix) == ("sure", ".tif")
 
 
 def test_envi_file_is_known_by_its_header(make):
