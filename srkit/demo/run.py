@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -37,7 +38,7 @@ RECIPE = (
     "samples_every=0",
     "checkpoint_every=0",
 )
-STEPS = 600
+STEPS = 900
 BASELINES = ("bspline", "bicubic")
 
 
@@ -150,14 +151,11 @@ class _Run:
         if sample.job == "reference":
             coarse = self.folder / "data" / f"{sample.domain}-degraded" / sample.path.name
             source = write_degraded(self.plugins, sample, coarse, SCALE)
-        result = self._upscaled(sample, source, outputs / f"{len(list(self._outputs())) + 1}-{sample.domain}", model)
+        result = self._upscaled(sample, source, outputs / _slug(sample.title), model)
         if sample.job != "reference" or model in BASELINES:
             return Shown(sample, source, result)
-        interpolated = self._upscaled(sample, source, outputs / "interpolated", BASELINES[0])
+        interpolated = self._upscaled(sample, source, outputs / f"{_slug(sample.title)}-{BASELINES[0]}", BASELINES[0])
         return Shown(sample, source, result, interpolated.output)
-
-    def _outputs(self) -> Sequence[Path]:
-        return [p for p in (self.folder / "outputs").glob("*") if p.name != "interpolated"]
 
     def _upscaled(self, sample: Sample, source: Path, out: Path, model: str) -> ItemResult:
         with self.bar(f"upscaling {sample.title}") as progress:
@@ -189,10 +187,19 @@ class _Run:
         inspection = api.inspect(sample.path, plugins=self.plugins)[0]
         try:
             report = api.upscale(
-                sample.path, self.folder / "outputs" / "inspected", model="bicubic", scale=SCALE, plugins=self.plugins
+                sample.path,
+                self.folder / "outputs" / _slug(sample.title),
+                model="bicubic",
+                scale=SCALE,
+                plugins=self.plugins,
             )
             result = report.results[0]
             answer = f"upscaled to {result.output}" if result.status == "done" else f"{result.status}: {result.reason}"
         except SrkitError as error:
             answer = f"refused: {error}"
         return sample, inspection, answer
+
+
+def _slug(title: str) -> str:
+    """Return a title as a folder's name."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

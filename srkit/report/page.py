@@ -131,9 +131,9 @@ def _table(part: Table) -> str:
     numeric = [bool(part.rows) and all(_is_number(row[i]) for row in part.rows) for i in range(len(part.head))]
     head = "".join(f"<th{_align(numeric[i])}>{escape(name)}</th>" for i, name in enumerate(part.head))
     rows = "\n".join(_row(row, number, part, numeric) for number, row in enumerate(part.rows))
-    caption = f"<caption>{escape(part.caption)}</caption>" if part.caption else ""
+    caption = f'<p class="caption">{escape(part.caption)}</p>' if part.caption else ""
     return (
-        f'<div class="scroll"><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
+        f'{caption}<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
     )
 
 
