@@ -23,7 +23,7 @@ def demo(
     ),
     steps: Annotated[
         int, typer.Option("--steps", min=1, help="Training steps; the default takes about a minute.")
-    ] = 900,
+    ] = 1000,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demonstration.")] = False,
 ) -> None:
     """Train a small MRI model on packaged data, upscale a volume, a DICOM series and a scene, and show what came of it.

@@ -38,7 +38,7 @@ RECIPE = (
     "samples_every=0",
     "checkpoint_every=0",
 )
-STEPS = 900
+STEPS = 1000
 BASELINES = ("bspline", "bicubic")
 
 
@@ -194,7 +194,8 @@ class _Run:
                 plugins=self.plugins,
             )
             result = report.results[0]
-            answer = f"upscaled to {result.output}" if result.status == "done" else f"{result.status}: {result.reason}"
+            done = result.output and f"upscaled to {result.output.relative_to(self.folder)}, and verified"
+            answer = done or f"{result.status}: {result.reason}"
         except SrkitError as error:
             answer = f"refused: {error}"
         return sample, inspection, answer
