@@ -60,7 +60,8 @@ class SinkContract(ContractFixtures):
 
     def test_outer_corners_stay_where_they_were(self, reopened: Source, source: Source, example: Example) -> None:
         if source.grid.is_pixel_space:
-            pytest.skip("pixel space is counted anew in every file")
+            assert reopened.grid.is_pixel_space, "the source does not say where it lies, but its output does"
+            return
         inverse = np.linalg.pinv(source.grid.affine[:-1, :-1])
         shift = (reopened.grid.corners() - source.grid.corners()) @ inverse.T
         assert np.abs(shift).max() <= example.tolerance

@@ -84,7 +84,18 @@ class Staging:
         if not self.path.is_dir() or not self.target.exists():
             return [*side, (self.path, self.target)]
         inner = sorted(entry for entry in self.path.rglob("*") if entry.is_file())
+        self._check_leftovers({entry.name for entry in inner})
         return [*side, *((entry, self.target / entry.relative_to(self.path)) for entry in inner)]
+
+    def _check_leftovers(self, names: set[str]) -> None:
+        """Raise OutputError where files of an older, longer output would stay and be taken for part of this one."""
+        kinds = {Path(name).suffix for name in names}
+        old = [p for p in self.target.iterdir() if p.is_file() and p.suffix in kinds and p.name not in names]
+        if old:
+            raise OutputError(
+                f"{self.target} holds {len(old)} older file(s) such as {old[0].name} that this output would leave "
+                "there as if they were its own; remove them, or give another --out"
+            )
 
     def _move(self, moves: list[tuple[Path, Path]]) -> None:
         self._check_free([to for _, to in moves])

@@ -115,6 +115,18 @@ def test_a_series_becomes_a_series(plugins: Plugins, tmp_path: Path, rng: np.ran
         run(plugins, tmp_path / "in", tmp_path / "in", scale="1,1,2", overwrite=True)
 
 
+def test_a_shorter_series_never_mixes_with_an_older_longer_one(plugins: Plugins, tmp_path: Path) -> None:
+    for z in range(3):
+        path = save(tmp_path / "in" / f"{z}.npy", np.full((1, 8, 9), z, np.int16))
+        path.rename(path.with_name(f"slice-{z:03}.stk"))
+    run(plugins, tmp_path / "in", tmp_path / "out")
+    (tmp_path / "in" / "slice-002.stk").unlink()
+    before = names_below(tmp_path / "out")
+    with pytest.raises(OutputError, match="older file"):
+        run(plugins, tmp_path / "in", tmp_path / "out", overwrite=True)
+    assert names_below(tmp_path / "out") == before
+
+
 def test_a_series_goes_into_an_empty_folder_that_is_there(
     plugins: Plugins, tmp_path: Path, rng: np.random.Generator
 ) -> None:

@@ -52,7 +52,7 @@ class TiffStructure:
             entry = Entry(tag, kind, values, position, position + 8)
             if entry.size > 4:
                 entry = Entry(tag, kind, values, position, self._unpack("I", position + 8)[0])
-            if entry.value_position + entry.size <= len(self.data):
+            if max(position + 12, entry.value_position + entry.size) <= len(self.data):
                 yield entry
 
     def find(self, directory: int, tag: int) -> Entry | None:

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from srkit.domain import Item, Options, Skipped
+from srkit.files import files_below
 from srkit_medical.dicom.grouping import Series, group
 from srkit_medical.dicom.instance import DIRECTORY, Instance, read_instance
 from srkit_medical.dicom.reading import MultiFrameError, UnfitError, claims_dicom
@@ -24,7 +25,7 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
     """
     instances: list[Instance] = []
     broken: list[tuple[Path, UnfitError]] = []
-    for path in _files(root):
+    for path, _ in files_below(root):
         try:
             if _is_candidate(path):
                 instances.append(read_instance(path))
@@ -52,20 +53,6 @@ def _lacks(series: Series, path: Path, error: UnfitError) -> bool:
         and any(instance.path.parent == path.parent for instance in series.instances)
         and (not error.uid or all(instance.uid != error.uid for instance in series.instances))
     )
-
-
-def _files(root: Path) -> Iterator[Path]:
-    if root.is_file():
-        yield root
-        return
-    home = root.resolve()
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(folder, name)
-            inside = not path.is_symlink() or path.resolve().is_relative_to(home)
-            if not name.startswith(".") and inside and path.is_file():
-                yield path
 
 
 def _is_candidate(path: Path) -> bool:

@@ -33,7 +33,7 @@ class DicomSource:
         self.options = dict(options)
         self.domain = first.domain
         self.grid = Grid((len(series.frames[0]), *first.shape), series.stack.affine(), _reference(first.frame))
-        self.channels = (Channel("HU" if first.domain == "ct" else "signal"),)
+        self.channels: tuple[Channel, ...] = (Channel("HU" if first.domain == "ct" else "signal"),)
         self.encoding = encoding_of(first)
         self.frames = len(series.frames)
         self.roles: Mapping[Role, int] = {"slice": SLICE, "row": ROW, "column": COLUMN}

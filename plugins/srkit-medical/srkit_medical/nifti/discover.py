@@ -9,12 +9,12 @@ from pathlib import Path
 
 from srkit.domain import Item, Options, Skipped
 from srkit.errors import InputError
+from srkit.files import files_below
 from srkit_medical.domains import NAMES
 from srkit_medical.nifti.compression import is_gzip, peek
 from srkit_medical.nifti.header import read_header, sniff
 from srkit_medical.nifti.names import stem_of, suffix_of
 from srkit_medical.nifti.sidecars import read_description
-from srkit_medical.walk import files_below
 
 CLAIMING = (".nii", ".nii.gz", ".mgz", ".mgh")
 """Suffixes that no other format has; `.hdr` and `.img` have many owners."""
@@ -32,7 +32,7 @@ def discover_files(root: Path, options: Mapping[str, Options]) -> Iterator[Item 
     NIfTI does not say what it shows; a BIDS description beside it does.
     """
     base = root.parent if root.is_file() else root
-    for path in files_below(root):
+    for path, _ in files_below(root):
         yield from _found_in(path, base, named=path == root)
 
 

@@ -33,6 +33,7 @@ SERIES = {
     "mr_siemens_sag": (1, (5, 256, 256)),
     "mr_small_syntaxes": (1, (1, 64, 64)),
 }
+JUDGED = [name for name in SERIES if name != "ct_siemens_j2k"]  # dciodvfy passes over what has no SOPClassUID
 REFUSED = (
     "color", "enh_ct_palette", "enh_mr_philips_fieldmap_phantom", "enh_mr_small_syntaxes", "monochrome1",
     "mr_siemens_mosaic_human", "mr_siemens_mosaic_phantom", "not_plain_images", "pet",
@@ -56,13 +57,11 @@ def test_a_real_series_is_enlarged_and_stands_up_to_verification(
     np.testing.assert_array_equal(again.read(window).values[:, :1, ::2, ::2], before[:, :1])
 
 
-@pytest.mark.parametrize("name", SERIES)
+@pytest.mark.parametrize("name", JUDGED)
 def test_dciodvfy_finds_no_new_error_in_a_real_series(
     real: Path, name: str, items, enlarge_item, run_judge, tmp_path: Path
 ) -> None:
     (item,) = items(real / name)
-    if not dcmread(item.path, stop_before_pixels=True).get("SOPClassUID"):
-        pytest.skip("dciodvfy does not check a source without SOPClassUID")
     output = enlarge_item(item, tmp_path / "out")
     found = [
         {line for path in files for line in run_judge("dciodvfy", "-new", path).splitlines() if line[:5] == "Error"}

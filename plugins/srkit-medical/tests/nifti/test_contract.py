@@ -83,4 +83,4 @@ class TestLabels(DomainContract):
     @pytest.fixture
     def example(self, make: Make) -> Example:
         path = make("one/brain_dseg.nii.gz", (ball(*SHAPE) // 100).astype(np.uint8))
-        return Example("mri", path.parent, tolerance=1e-4, by_content=False, normalizer=PERCENTILE)
+        return Example("mri", path.parent, tolerance=1e-4, normalizer=PERCENTILE)
