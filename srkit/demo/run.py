@@ -85,6 +85,7 @@ def demonstrate(
     `bar` gives a progress callable for a job of the given label; `makers` replaces those that plugins offer.
     Raises SrkitError where a job fails.
     """
+    folder = folder.absolute()  # as outputs are, whose places are told from here
     _clear(folder, overwrite=overwrite)
     run = _Run(folder, plugins or load_plugins(), bar)
     samples = collect_samples(folder / "data", makers)

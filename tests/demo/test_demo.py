@@ -76,8 +76,11 @@ def make_samples(folder: Path) -> Sequence[Sample]:
     )
 
 
-def test_all_samples_are_shown_and_measured(tmp_path: Path, plugins: Plugins) -> None:
-    out = tmp_path / "out"
+def test_all_samples_are_shown_and_measured(
+    tmp_path: Path, plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = Path("out")  # relative, as in `make demo`
     result = demonstrate(out, steps=2, plugins=plugins, makers=[make_samples])
     assert [shown.result.status for shown in result.shown] == ["done"] * 3
     assert [shown.result.model for shown in result.shown] == ["demo-npy-x2", "demo-npy-x2", "bicubic"]
