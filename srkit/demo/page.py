@@ -20,9 +20,9 @@ NOTES = (
     "The low-resolution slab was made from the real one by the degradation that the model was trained to undo (a "
     "smaller, Hamming-windowed matrix in k-space). Interpolation does not know of it; part of the model's lead is that "
     "knowledge. A real scan of half the resolution differs from it in noise, contrast and motion.",
-    "The whole volume and the DICOM series were not degraded first: they are sharper than anything the model was trained "
-    "to sharpen, and it overdoes it. Look at the rim of the brain, where edges overshoot. A model is for images like its "
-    "training inputs.",
+    "The whole volume and the DICOM series were not degraded first: they are sharper than anything that the model was "
+    "trained on, and it overdoes it. Look at the rim of the brain, where edges overshoot. A model is for images like "
+    "its training inputs.",
     "Where no higher-resolution original exists (the whole T1 volume, the DICOM series, the scene) there is nothing to "
     "measure against. Detail beyond the input is the network's guess. It may be wrong, and it is no basis for a "
     "diagnosis or a measurement.",
