@@ -22,8 +22,8 @@ def demo(
         "demo-output"
     ),
     steps: Annotated[
-        int, typer.Option("--steps", min=1, help="Training steps; the default takes about a minute.")
-    ] = 1000,
+        int | None, typer.Option("--steps", min=1, help="Training steps (default: about a minute of them).")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demonstration.")] = False,
 ) -> None:
     """Train a small MRI model on packaged data, upscale a volume, a DICOM series and a scene, and show what came of it.

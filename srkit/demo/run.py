@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from srkit import api
@@ -38,7 +40,8 @@ RECIPE = (
     "samples_every=0",
     "checkpoint_every=0",
 )
-STEPS = 1000
+TRIAL, FEWEST, MOST = 30, 200, 1500
+SECONDS = 60.0  # of training, on whatever machine this is
 BASELINES = ("bspline", "bicubic")
 
 
@@ -74,7 +77,7 @@ class DemoResult:
 def demonstrate(
     folder: Path,
     *,
-    steps: int = STEPS,
+    steps: int | None = None,
     overwrite: bool = False,
     plugins: Plugins | None = None,
     bar: Bar = _no_bar,
@@ -82,6 +85,7 @@ def demonstrate(
 ) -> DemoResult:
     """Train, upscale, verify and compare on all samples; everything lies below `folder` afterwards.
 
+    `steps` is how long to train; None: about a minute by this machine's pace.
     `bar` gives a progress callable for a job of the given label; `makers` replaces those that plugins offer.
     Raises SrkitError where a job fails.
     """
@@ -125,8 +129,26 @@ class _Run:
     plugins: Plugins
     bar: Bar
 
-    def train(self, sample: Sample, steps: int) -> TrainResult:
+    def train(self, sample: Sample, steps: int | None) -> TrainResult:
         """Train on a sample that has a table of splits."""
+        with self.bar(f"training on {sample.title}") as progress:
+            affordable = steps or self._affordable_steps(sample, progress)
+            return self._trained(sample, affordable, self.folder / "run", progress)
+
+    def _affordable_steps(self, sample: Sample, progress: api.Progress) -> int:
+        """Return how many steps take about `SECONDS`, by a short run that is thrown away."""
+        moments: list[float] = []
+
+        def note_moment(done: int, total: int, note: str) -> None:
+            moments.append(time.monotonic())
+            progress(done, total, "finding this machine's pace")
+
+        with TemporaryDirectory() as folder:
+            self._trained(sample, TRIAL, Path(folder), note_moment)
+        pace = (moments[-1] - moments[TRIAL // 3]) / (TRIAL - 1 - TRIAL // 3)  # the first steps also warm up
+        return min(MOST, max(FEWEST, int(SECONDS / pace)))
+
+    def _trained(self, sample: Sample, steps: int, out: Path, progress: api.Progress) -> TrainResult:
         overrides = (
             *RECIPE,
             f"name=demo-{sample.domain}-x{FACTOR}",
@@ -135,15 +157,14 @@ class _Run:
             f"phases.0.steps={steps}",
             f"phases.0.learning_rate=[[0, 1e-3], [{max(1, steps * 7 // 10)}, 2e-4]]",
         )
-        with self.bar(f"training on {sample.title}") as progress:
-            return api.train(
-                domain=sample.domain,
-                data=sample.path,
-                out=self.folder / "run",
-                overrides=overrides,
-                plugins=self.plugins,
-                progress=progress,
-            )
+        return api.train(
+            domain=sample.domain,
+            data=sample.path,
+            out=out,
+            overrides=overrides,
+            plugins=self.plugins,
+            progress=progress,
+        )
 
     def upscale(self, sample: Sample, model: str) -> Shown:
         """Upscale a sample; a reference is degraded first, and interpolated as well, to be compared."""

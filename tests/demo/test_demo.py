@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from srkit import Sample
-from srkit.demo import demo_page, demonstrate
+from srkit.demo import demo_page, demonstrate, run
 from srkit.demo.collection import collect_samples, item_at, open_at, write_degraded
 from srkit.demo.views import plane_of
 from srkit.errors import InputError, MissingRequirementError, UsageError
@@ -76,9 +76,7 @@ def make_samples(folder: Path) -> Sequence[Sample]:
     )
 
 
-def test_all_samples_are_shown_and_measured(
-    tmp_path: Path, plugins: Plugins, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_samples_are_shown_and_measured(tmp_path: Path, plugins: Plugins, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     out = Path("out")  # relative, as in `make demo`
     result = demonstrate(out, steps=2, plugins=plugins, makers=[make_samples])
@@ -93,6 +91,16 @@ def test_all_samples_are_shown_and_measured(
     for text in ("Waves held out", "Made here &lt;too&gt;.", "of the same volume", "bspline", "Not an image"):
         assert text in page
     assert page.count('type="range"') == 3
+
+
+def test_training_takes_as_many_steps_as_the_machine_can(
+    tmp_path: Path, plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "SECONDS", 0.001)
+    monkeypatch.setattr(run, "FEWEST", 3)
+    result = demonstrate(tmp_path / "out", plugins=plugins, makers=[lambda folder: make_samples(folder)[:1]])
+    assert result.training is not None
+    assert result.training.steps == 3
 
 
 def test_an_earlier_demonstration_goes_only_when_told(tmp_path: Path, plugins: Plugins) -> None:
