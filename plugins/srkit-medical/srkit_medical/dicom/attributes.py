@@ -59,6 +59,23 @@ def set_geometry(dataset: Dataset, series: Series, plan: OutputPlan, derived: De
     scrub.set_nested_spacings(dataset)
 
 
+def set_rescale(dataset: Dataset, series: Series, plan: OutputPlan) -> None:
+    """Where slices had scales of their own, write the one that the samples are stored on, at the top or in its group.
+
+    What was stated about the old samples goes: a mapping to real-world values, private scales.
+    """
+    if not series.is_rescaled_by_slice:
+        return
+    nested = list(scrub.nested_datasets(dataset))
+    for data in (dataset, *nested):
+        if "RealWorldValueMappingSequence" in data:
+            del data["RealWorldValueMappingSequence"]
+    scrub.drop_scales(dataset, keep_private=bool(plan.options.get("keep_private")))
+    groups = [item for data in nested for item in data.get("PixelValueTransformationSequence") or ()]
+    for data in groups or (dataset,):
+        data.RescaleSlope, data.RescaleIntercept = ds(plan.encoding.slope), ds(plan.encoding.intercept)
+
+
 def set_pixels(dataset: Dataset, stored: Array) -> None:
     """Write ``(rows, columns)`` stored samples; how they are stored stays that of the source."""
     dataset.Rows, dataset.Columns = stored.shape

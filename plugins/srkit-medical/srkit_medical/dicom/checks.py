@@ -18,6 +18,7 @@ from srkit_medical.dicom import scrub
 from srkit_medical.dicom.derived import DerivedSlice
 from srkit_medical.dicom.grouping import Series
 from srkit_medical.dicom.instance import Layout
+from srkit_medical.dicom.rescale import common_rescale
 
 Fault = tuple[str, str]
 POSITION_SHARE = 1e-6  # of a pixel; decimal strings hold 12 digits and more
@@ -121,9 +122,10 @@ def check_samples(case: Evidence) -> Iterator[Fault]:
     """Expect as many samples as Rows and Columns say, in the bits that BitsStored says, with meanings unchanged."""
     keywords = (
         "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel",
-        "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "PixelPaddingValue",
+        "PhotometricInterpretation", "PixelPaddingValue",
     )  # fmt: skip
     yield from (("10", f"{k} is not the source's") for k in keywords if _differs(case, k))
+    yield from check_rescale(case.output, case.source, case.series)
     if (case.output.get("Rows"), case.output.get("Columns")) != case.plan.grid.shape[1:]:
         yield "W5", "Rows and Columns are not those of the plan"
     samples = _samples(case)
@@ -133,6 +135,15 @@ def check_samples(case: Evidence) -> Iterator[Fault]:
     low, high = _layout(case).limits
     if samples.min() < low or samples.max() > high:
         yield "10", "samples go beyond BitsStored"
+
+
+def check_rescale(output: Dataset, source: Dataset, series: Series) -> Iterator[Fault]:
+    """Expect the source's slope and intercept, or those that reach the values of all its slices."""
+    wanted = common_rescale(series.instances)
+    for keyword, number in zip(("RescaleSlope", "RescaleIntercept"), wanted, strict=True):
+        kept = (keyword in output) == (keyword in source) and output.get(keyword) == source.get(keyword)
+        if not (is_close(numbers(output, keyword), [number]) if series.is_rescaled_by_slice else kept):
+            yield "D13", f"{keyword} is not what the samples are stored with"
 
 
 def check_display(case: Evidence) -> Iterator[Fault]:

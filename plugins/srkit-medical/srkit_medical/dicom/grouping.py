@@ -18,6 +18,7 @@ from srkit_medical.dicom.geometry import MIN_SLICES, SAME_PLACE_MM, UNEVEN_MM, U
 from srkit_medical.dicom.instance import ORDERS, Instance
 from srkit_medical.dicom.pixels import read_stored
 from srkit_medical.dicom.reading import UnfitError
+from srkit_medical.dicom.rescale import is_varied
 
 _WHOLE_VOLUME_ORDERS = ("TemporalPositionIdentifier", "AcquisitionNumber", "DiffusionBValue")
 
@@ -60,6 +61,11 @@ class Series:
         even = known[0] + step * np.arange(len(known))
         is_even = np.abs(even - known).max() <= max(UNEVEN_MM, UNEVEN_SHARE * abs(step))
         return known[0] + step * place if is_even else None
+
+    @property
+    def is_rescaled_by_slice(self) -> bool:
+        """Tell whether slices have slopes and intercepts of their own."""
+        return is_varied(self.instances)
 
     @property
     def is_descending(self) -> bool:
@@ -170,7 +176,7 @@ def _arranged(bundle: list[Instance]) -> list[Series]:
 
 def arrange(bundle: Sequence[Instance]) -> Series:
     """Return the series that `bundle` is. Raises UnfitError where it is not one or several whole volumes."""
-    _check_rescale(bundle)
+    _check_padding(bundle)
     places = _places(bundle)
     count = len(places[0])
     if any(len(place) != count for place in places):
@@ -187,9 +193,9 @@ def arrange(bundle: Sequence[Instance]) -> Series:
     return Series(frames, _common(stacks), keyword)
 
 
-def _check_rescale(bundle: Sequence[Instance]) -> None:
-    if len({(instance.slope, instance.intercept) for instance in bundle}) > 1:
-        raise UnfitError("RescaleSlope or RescaleIntercept differ from slice to slice, which is not treated yet")
+def _check_padding(bundle: Sequence[Instance]) -> None:
+    if is_varied(bundle) and any(instance.padding is not None for instance in bundle):
+        raise UnfitError("its slopes differ from slice to slice, and with them what its PixelPaddingValue means")
 
 
 def _places(bundle: Sequence[Instance]) -> list[list[Instance]]:

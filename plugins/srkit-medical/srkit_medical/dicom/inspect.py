@@ -32,6 +32,9 @@ def inspect_series(source: Source) -> list[Finding]:
     found = [
         Finding("info", f"{kind} of {count} slices of {rows} x {columns}, {down:.4g} x {across:.4g} mm{step}{times}")
     ]
+    if series.is_rescaled_by_slice:
+        text = "each slice has a rescale slope of its own; the output has one for all, wide enough for every value"
+        found.append(Finding("warning", text, "D13"))
     if count > 1 and source.fixed_axes:
         text = f"{source.fixed_axes[0]}; rows and columns can be scaled, slices not"
         found.append(Finding("warning", text, "D8" if not series.stack.even else "D7"))

@@ -56,6 +56,8 @@ def derivation_text(series: Series, plan: OutputPlan, nearest: Instance) -> str:
         f"source spacing {down:.6g}x{across:.6g} mm, slices {series.stack.step_mm:.6g} mm apart",
         f"source slice thickness {nearest.thickness_mm:.6g} mm",
     ]
+    if series.is_rescaled_by_slice:
+        parts.append("slices of the source had a rescale slope each, these have one")
     if plan.provenance.model_sha256:
         parts.append(f"model SHA-256 {plan.provenance.model_sha256}")
     if plan.provenance.normalizer:

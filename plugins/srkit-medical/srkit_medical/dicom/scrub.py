@@ -40,6 +40,17 @@ def scrub(dataset: Dataset, *, keep_private: bool) -> None:
         _prune(dataset, lambda data, tag: tag.is_private and not _is_allowed(data, tag))
 
 
+def drop_scales(dataset: Dataset, *, keep_private: bool) -> None:
+    """Remove the private scales that only made sense together with the source's slopes; `dataset` is changed in place.
+
+    Of a block with other elements, which are there if `keep_private`, the creator stays.
+    """
+    _prune(
+        dataset,
+        lambda data, tag: tag.is_private and _is_allowed(data, tag) and not (tag.is_private_creator and keep_private),
+    )
+
+
 def set_nested_spacings(dataset: Dataset) -> None:
     """Give PixelSpacing, SliceThickness and SpacingBetweenSlices the values of the top at any depth."""
     for nested in nested_datasets(dataset):

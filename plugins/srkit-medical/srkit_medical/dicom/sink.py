@@ -77,6 +77,7 @@ class DicomSink:
         scrub.scrub(dataset, keep_private=bool(plan.options.get("keep_private")))
         attributes.set_identity(dataset, first, plan, self._series_uid)
         attributes.set_geometry(dataset, series, plan, derived)
+        attributes.set_rescale(dataset, series, plan)
         attributes.set_loss(dataset, series)
         lineage.set_derivation(dataset, series, plan, derived)
         lineage.set_references(dataset, derived)

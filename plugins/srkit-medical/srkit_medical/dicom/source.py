@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
@@ -16,6 +17,7 @@ from srkit_medical.dicom.grouping import Series, arrange
 from srkit_medical.dicom.instance import Instance, read_instance
 from srkit_medical.dicom.pixels import read_stored, require_decoder, valid_samples
 from srkit_medical.dicom.reading import UnfitError
+from srkit_medical.dicom.rescale import common_rescale
 
 SLICE, ROW, COLUMN = 0, 1, 2
 _KEPT_SLICES = 16
@@ -34,7 +36,7 @@ class DicomSource:
         self.domain = first.domain
         self.grid = Grid((len(series.frames[0]), *first.shape), series.stack.affine(), _reference(first.frame))
         self.channels: tuple[Channel, ...] = (Channel("HU" if first.domain == "ct" else "signal"),)
-        self.encoding = encoding_of(first)
+        self.encoding = encoding_of(series)
         self.frames = len(series.frames)
         self.roles: Mapping[Role, int] = {"slice": SLICE, "row": ROW, "column": COLUMN}
         unscalable = series.stack.unscalable
@@ -50,7 +52,7 @@ class DicomSource:
         slices = [self._slice(frame, index) for index in indices]
         if not slices:
             return Block(self.encoding.decode(np.empty((1, *window.shape), self.encoding.dtype)))
-        values = self.encoding.decode(np.stack([stored[plane] for stored, _ in slices]))
+        values = np.stack([self._decoded(frame, k, s[plane]) for k, (s, _) in zip(indices, slices, strict=True)])
         if all(valid is None for _, valid in slices):
             return Block(values[None])
         masks = [np.ones(stored.shape, np.bool_) if valid is None else valid for stored, valid in slices]
@@ -62,6 +64,10 @@ class DicomSource:
 
     def _read_stored(self, instance: Instance) -> Array:
         return read_stored(instance)
+
+    def _decoded(self, frame: int, index: int, stored: Array) -> Array:
+        instance = self.series.frames[frame][index]
+        return replace(self.encoding, slope=instance.slope, intercept=instance.intercept).decode(stored)
 
     def _slice(self, frame: int, index: int) -> tuple[Array, BoolArray | None]:
         key = (frame, index)
@@ -98,12 +104,14 @@ def open_series(item: Item, options: Options) -> DicomSource:
         raise InputError(f"{item.path}: {error.reason}") from None
 
 
-def encoding_of(instance: Instance) -> Encoding:
-    """Return how the series of `instance` stores samples."""
+def encoding_of(series: Series) -> Encoding:
+    """Return how an output of `series` stores samples: as the slices do, or on one scale where each has its own."""
+    instance = series.first
     layout = instance.layout
+    slope, intercept = common_rescale(series.instances)
     nodata = () if instance.padding is None else (float(instance.padding[2]),)
     bits = layout.stored if layout.stored < layout.allocated else None
-    return Encoding(layout.dtype, instance.slope, instance.intercept, bits, nodata)
+    return Encoding(layout.dtype, slope, intercept, bits, nodata)
 
 
 def _reference(frame: str) -> str:

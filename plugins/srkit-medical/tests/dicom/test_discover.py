@@ -227,9 +227,10 @@ def test_one_position_taken_twice_refuses_the_series(make: Make, items, skipped)
     assert "is there 2 times" in entry.reason
 
 
-def test_slopes_that_differ_by_slice_refuse_the_series(make: Make, items, skipped) -> None:
+def test_slopes_that_differ_by_slice_refuse_a_series_with_padding(make: Make, items, skipped) -> None:
     def scaled(dataset: Dataset, k: int) -> None:
         dataset.RescaleSlope, dataset.RescaleIntercept = f"{1 + k}", "0"
+        dataset.add_new("PixelPaddingValue", "SS", 0)
 
     folder = make(edit=scaled)
     assert items(folder) == []

@@ -94,6 +94,7 @@ class EnhancedSink:
         series_uid = uids.series_uid(series, plan)
         set_common(dataset, series, plan, series_uid)
         set_frames(dataset, series, plan, derived_slices(series, plan))
+        attributes.set_rescale(dataset, series, plan)
         dataset.Rows, dataset.Columns = plan.grid.shape[1:]
         dataset.add_new("PixelData", "OB" if series.first.layout.allocated == 8 else "OW", pixels)
         uid = uids.instance_uid(series_uid, 0, self._digest.digest())

@@ -12,7 +12,7 @@ from pydicom import Dataset, FileDataset
 from srkit.domain import Finding
 from srkit.image import OutputPlan
 from srkit_medical.dicom import scrub, uids
-from srkit_medical.dicom.checks import POSITION_SHARE, Fault, is_close, numbers
+from srkit_medical.dicom.checks import POSITION_SHARE, Fault, check_rescale, is_close, numbers
 from srkit_medical.dicom.derived import DerivedSlice, derived_slices
 from srkit_medical.dicom.enhanced.attributes import FRAME_TYPES, NO_LONGER, ORIGINAL_ONLY
 from srkit_medical.dicom.enhanced.source import EnhancedSource
@@ -78,7 +78,15 @@ def _frames(source: EnhancedSource, output: Dataset, plan: OutputPlan) -> Iterat
     for derived, frame in zip(slices, each, strict=True):
         groups = [*shared, frame]
         yield from _geometry(groups, derived)
+        for item in _items(groups, "PixelValueTransformationSequence"):
+            yield from check_rescale(item, _rescale_before(derived), source.series)
         yield from _lineage(groups, derived, str(output.get("SOPInstanceUID", "")))
+
+
+def _rescale_before(derived: DerivedSlice) -> Dataset:
+    before = Dataset()
+    before.RescaleSlope, before.RescaleIntercept = derived.nearest.slope, derived.nearest.intercept
+    return before
 
 
 def _geometry(groups: list[Dataset], derived: DerivedSlice) -> Iterator[Fault]:
