@@ -13,25 +13,29 @@ from srkit_medical.dicom.instance import Instance
 from srkit_medical.dicom.reading import READ_ERRORS, quiet
 
 AIR_HU = -1024
+_CODECS = "'srkit-medical[codecs]'"
 _PACKAGES = {
-    "1.2.840.10008.1.2.4.57": "python-gdcm",
-    "1.2.840.10008.1.2.4.70": "python-gdcm",
+    "1.2.840.10008.1.2.4.57": _CODECS,
+    "1.2.840.10008.1.2.4.70": _CODECS,
     "1.2.840.10008.1.2.5": "pylibjpeg-rle",
     "1.2.840.10008.1.2.4.80": "pyjpegls",
     "1.2.840.10008.1.2.4.81": "pyjpegls",
     "1.2.840.10008.1.2.4.50": "pillow",
-    "1.2.840.10008.1.2.4.51": "python-gdcm",
+    "1.2.840.10008.1.2.4.51": _CODECS,
 }
 
 
 def require_decoder(syntax: UID) -> None:
-    """Raise MissingRequirementError, naming syntax and package, where compressed pixels have no decoder."""
+    """Raise MissingRequirementError, naming syntax and package, where compressed pixels have no decoder here.
+
+    Raises InputError where there is none anywhere.
+    """
     if not syntax.is_compressed or syntax.is_deflated:
         return
     try:
         available = get_decoder(syntax).is_available
     except NotImplementedError:
-        available = False
+        raise InputError(f"srkit decodes no {syntax.name}; convert the series first") from None
     if not available:
         package = _PACKAGES.get(str(syntax), "pylibjpeg-openjpeg")
         raise MissingRequirementError(

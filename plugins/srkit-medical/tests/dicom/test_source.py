@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,11 +12,11 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
-from pydicom.uid import JPEGLosslessSV1
+from pydicom.uid import MPEG2MPML
 from srkit_medical.dicom.source import open_series
 
 from srkit.domain import Item
-from srkit.errors import InputError, MissingRequirementError
+from srkit.errors import InputError
 from srkit.grid import Window
 
 Make = Callable[..., Path]
@@ -108,16 +111,34 @@ def test_every_encoding_holds_the_same_slice(name: str) -> None:
     np.testing.assert_array_equal(read(name), read("MR_small.dcm"))
 
 
-def test_a_missing_decoder_is_named_before_any_work(make: Make, items) -> None:
+WITHOUT_GDCM = """
+import sys
+sys.modules["gdcm"] = None
+from pydicom.uid import JPEGLosslessSV1
+from srkit.errors import MissingRequirementError
+from srkit_medical.dicom.pixels import require_decoder
+try:
+    require_decoder(JPEGLosslessSV1)
+except MissingRequirementError as error:
+    print(error)
+"""
+
+
+def test_a_missing_decoder_is_named() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_GDCM], capture_output=True, text=True, check=True)
+    assert re.search(r"JPEG Lossless.*srkit-medical\[codecs\]", done.stdout)
+
+
+def test_a_film_is_refused_before_any_work(make: Make, items) -> None:
     folder = make(count=1)
     dataset = dcmread(folder / "000.dcm")
-    dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    dataset.file_meta.TransferSyntaxUID = MPEG2MPML
     dataset.PixelData = b"\xfe\xff\x00\xe0\x00\x00\x00\x00\xfe\xff\x00\xe0\x04\x00\x00\x00\xff\xd8\xff\xd9"
     dataset["PixelData"].VR = "OB"
     dataset["PixelData"].is_undefined_length = True
     dataset.save_as(folder / "000.dcm")
     (item,) = items(folder)
-    with pytest.raises(MissingRequirementError, match=r"JPEG Lossless.*python-gdcm"):
+    with pytest.raises(InputError, match=r"MPEG2.*convert"):
         open_series(item, {})
 
 
