@@ -133,8 +133,9 @@ def _tags(source: RasterSource, plan: OutputPlan, bands: tuple[BandBlueprint, ..
     carried = carried_tags(source.dataset, tuple(band.source for band in bands), (plan.scale[0], plan.scale[1]))
     added = provenance_tags(
         source.dataset,
-        source.path,
+        source.files,
         plan.provenance,
+        name=source.name,
         notice=notice(source, (plan.scale[0], plan.scale[1])),
         bands=[band.name for band in bands],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from srkit_satellite.domain import NAME
 from srkit_satellite.georeference import Georeference
 from srkit_satellite.opening import JPEG_MAGIC, PNG_MAGIC, driver_of, first_bytes, open_raster
 from srkit_satellite.places import Footprint, footprint_of, groups_of
+from srkit_satellite.product import MTD_MARK, Product, is_product, read_product
+from srkit_satellite.stack import open_stack
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".gtif", ".btf", ".tf8")
 JP2_SUFFIXES = (".jp2", ".j2k", ".j2c")
@@ -22,19 +25,53 @@ def discover(root: Path, options: Mapping[str, Any]) -> Iterator[Item | Skipped]
     """Yield the rasters at `root`, and what is named or begins like one and is broken.
 
     A raster that is tied to the ground is surely of this domain; one that is not may be a photograph. Places that
-    overlap become one group, so that no split has an image of another's ground.
+    overlap become one group, so that no split has an image of another's ground. The files of a Sentinel-2 or Landsat
+    product become one item for each group of bands on one grid.
     """
     items: list[Item] = []
     footprints: list[Footprint | None] = []
-    for path, folder in files_below(root):
-        found = _look(path, folder)
+    for found in _everything(list(files_below(root))):
         if isinstance(found, Skipped):
             yield found
-        elif found is not None:
+        else:
             items.append(found[0])
             footprints.append(found[1])
     for item, group in zip(items, groups_of(footprints), strict=True):
         yield replace(item, group=group or f"file:{item.stem}")
+
+
+def _everything(files: list[tuple[Path, str]]) -> Iterator[tuple[Item, Footprint | None] | Skipped]:
+    """Yield products, and then what belongs to none."""
+    taken: set[Path] = set()
+    for path, folder in files:
+        if path in taken or not is_product(path):
+            continue
+        taken.add(path)
+        try:
+            product = read_product(path)
+        except InputError as error:
+            yield Skipped(path, str(error).removeprefix(f"{path}: "))
+            continue
+        taken.update(product.files)
+        yield from _groups(product, folder)
+    for path, folder in files:
+        found = None if path in taken else _look(path, folder)
+        if found is not None:
+            yield found
+
+
+def _groups(product: Product, folder: str) -> Iterator[tuple[Item, Footprint | None] | Skipped]:
+    if product.path.name.startswith(MTD_MARK):
+        folder = folder.rpartition("/")[0]  # outputs lie beside the folder of the product, not in one like it
+    for path, reason in product.notes.items():
+        yield Skipped(path, reason, failed=False)
+    for key, bands in product.groups.items():
+        footprint = None
+        with suppress(InputError), open_stack(product.path, bands, product.tags) as dataset:
+            footprint = footprint_of(dataset, Georeference.of(dataset))
+        # a broken group is still an item: it fails by itself when it is opened, and the others go on
+        paths = tuple(dict.fromkeys([product.path, *(band.path for band in bands)]))
+        yield Item(paths, NAME, folder=folder, stem=f"{product.name}_{key}", suffix=".tif", key=key), footprint
 
 
 def _look(path: Path, folder: str) -> tuple[Item, Footprint | None] | Skipped | None:

@@ -32,7 +32,7 @@ def _summary(source: RasterSource) -> Finding:
     tied = ", ".join(source.georeference.kinds) or "no georeference"
     return Finding(
         "info",
-        f"{dataset.driver}, {dataset.width} x {dataset.height} pixels, {dataset.count} band(s) of {dataset.dtypes[0]} "
+        f"{source.kind}, {dataset.width} x {dataset.height} pixels, {dataset.count} band(s) of {dataset.dtypes[0]} "
         f"({', '.join(channel.name for channel in source.channels)}), {tied}, {marks[source.validity.kind]}",
         "S10",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,22 @@ from srkit import Block, Encoding, InputError, Item, Role, Slab, Window
 from srkit_satellite.bands import bands_of
 from srkit_satellite.georeference import Georeference
 from srkit_satellite.opening import GDAL_ERRORS, cause_of, itemsize_of, open_raster, provide_cache
+from srkit_satellite.product import read_product
+from srkit_satellite.stack import open_stack
 from srkit_satellite.validity import Validity, usable_nodata
 
 READ_ROWS = 256
 READ_BYTES = 2**26
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Bands of several files, opened as one dataset; see `RasterSource` for the rest."""
+
+    dataset: Any
+    files: tuple[Path, ...]
+    name: str
+    kind: str
 
 
 class RasterSource:
@@ -26,8 +39,10 @@ class RasterSource:
 
     Attributes
     ----------
-    path, dataset
-        The file, and rasterio's dataset of it.
+    path, files, dataset
+        The file that stands for it, all files that it consists of, and rasterio's dataset of them.
+    name, kind
+        What it is called in the output, and what it is in words.
     georeference, validity, bands
         What the file says on these.
     """
@@ -35,9 +50,12 @@ class RasterSource:
     frames = 1
     roles: Mapping[Role, int] = {"row": 0, "column": 1}
 
-    def __init__(self, path: Path, options: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, options: Mapping[str, Any], stack: Stack | None = None) -> None:
         self.path = path
-        self.dataset = open_raster(path)
+        self.dataset = open_raster(path) if stack is None else stack.dataset
+        self.files = (path,) if stack is None else stack.files
+        self.name = path.name if stack is None else stack.name
+        self.kind = str(self.dataset.driver) if stack is None else stack.kind
         try:
             self._describe(options)
         except GDAL_ERRORS as error:
@@ -99,4 +117,11 @@ class RasterSource:
 
 def open_item(item: Item, options: Mapping[str, Any]) -> RasterSource:
     """Return the source of an item. Raises InputError, in one sentence, for what cannot be treated correctly."""
-    return RasterSource(item.path, options)
+    if not item.key:
+        return RasterSource(item.path, options)
+    product = read_product(item.path)
+    if item.key not in product.groups:
+        raise InputError(f"{item.path}: has no group of bands {item.key!r}; it has {', '.join(product.groups)}")
+    dataset = open_stack(item.path, product.groups[item.key], product.tags)
+    stack = Stack(dataset, item.paths, product.name, f"{product.kind}, group {item.key}")
+    return RasterSource(item.path, options, stack)

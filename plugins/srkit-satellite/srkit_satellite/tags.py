@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -141,7 +141,9 @@ def _scaled_resolution(default: Mapping[str, str], scale: tuple[int, int]) -> Ta
     return result
 
 
-def provenance_tags(dataset: Any, path: Path, provenance: Provenance, *, notice: str, bands: list[str]) -> Tags:
+def provenance_tags(
+    dataset: Any, files: Sequence[Path], provenance: Provenance, *, name: str, notice: str, bands: list[str]
+) -> Tags:
     """Return how the output came about, without dates, hosts or folders: the same input gives the same bytes."""
     source = dataset.tags()
     history = [part for part in (source.get("SRKIT_HISTORY"), _formerly(source)) if part]
@@ -151,8 +153,8 @@ def provenance_tags(dataset: Any, path: Path, provenance: Provenance, *, notice:
         "SRKIT_MODEL": provenance.model,
         "SRKIT_MODEL_SHA256": provenance.model_sha256 or "",
         "SRKIT_SCALE": provenance.scale,
-        "SRKIT_SOURCE": path.name,
-        "SRKIT_SOURCE_SHA256": sha256_of(path),
+        "SRKIT_SOURCE": name,
+        "SRKIT_SOURCE_SHA256": digest_of(files),
         "SRKIT_BANDS": json.dumps(bands, ensure_ascii=False),
         "SRKIT_NORMALIZATION": _json(provenance.normalizer),
         "SRKIT_DEGRADATION": _json([dict(step) for step in provenance.degradation]),
@@ -171,6 +173,12 @@ def _formerly(source: Mapping[str, str]) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str) if value else ""
+
+
+def digest_of(files: Sequence[Path]) -> str:
+    """Return the hash of a file; for several files, that of their hashes in order."""
+    digests = [sha256_of(path) for path in files]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def sha256_of(path: Path) -> str:

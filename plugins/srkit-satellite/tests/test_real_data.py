@@ -43,6 +43,8 @@ def test_strange_files_are_treated_or_refused(data, plugins, tmp_path):
     assert hashes(data / "corner") == before
     assert {r.path.name for r in report.results if r.status != "done"} == REFUSED
     for result in report.results:
+        if result.path.suffix in (".xml", ".txt"):
+            continue  # a product of many files: test_products compares those
         if result.status == "done":
             _compare(result.path, result.output, (2, 1))
         else:
