@@ -205,6 +205,9 @@ class Sink(Protocol):
         The pieces that it wants.
     lossless
         Whether reading the output gives back the stored samples exactly (False for JPEG).
+
+    A sink may have one attribute more, `side_files`: names beside its target (``scene.tif.aux.xml``) that readers take
+    for part of the output. What an older output left under such a name is removed when the output appears.
     """
 
     slab: Slab

@@ -73,7 +73,7 @@ def produce(
                 journal.begin(job.route.as_json())
         written = _write(sink, job, plan, target=target, journal=journal, step=manner.step)
         findings = verify(session, item, source, staged=staging.path, plan=plan, written=written)
-        staging.publish()
+        staging.publish(getattr(sink, "side_files", ()))
     if journal is not None:
         journal.remove()
     return Product(tuple(findings), job.route)

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -64,14 +65,22 @@ class Staging:
         """Remove what is left."""
         self._remove()
 
-    def publish(self) -> None:
+    def publish(self, side_files: Collection[str] = ()) -> None:
         """Move all that was staged to its place: safely on disk first, side files before the main one.
 
+        `side_files` are names beside the target that readers would take for part of it. Those that were not staged
+        are of an older output, and are removed right after the replacement.
         Raises OutputError where something is in the way.
         """
         try:
             _sync(self._folder)
-            self._move(self._moves())
+            moves = self._moves()
+            fresh = {to for _, to in moves}
+            stale = [place for name in side_files if (place := self.target.parent / name) not in fresh]
+            self._check_free(stale)
+            self._move(moves)
+            for place in stale:
+                place.unlink(missing_ok=True)
             _sync_one(self.target.parent)
         except OSError as error:
             raise output_error(error, self.target) from error

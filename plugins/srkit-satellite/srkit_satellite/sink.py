@@ -26,13 +26,20 @@ HARDLY_FREE = 2**20
 
 
 class GeoTiffSink:
-    """See `srkit.Sink`. Compression is lossless, and the same input gives the same bytes."""
+    """See `srkit.Sink`. Compression is lossless, and the same input gives the same bytes.
+
+    Attributes
+    ----------
+    side_files
+        What GDAL would read along with the output; a world file is among them, since it belongs to no other raster.
+    """
 
     lossless = True
 
     def __init__(self, target: Path, source: RasterSource, plan: OutputPlan) -> None:
         self.blueprint = blueprint_of(source, plan)
         self.slab = Slab(0, self.blueprint.layout.slab_rows)
+        self.side_files = (f"{target.name}.aux.xml", f"{target.name}.msk", f"{target.name}.ovr", f"{target.stem}.tfw")
         self._target = target
         self._source = source.path
         self._dataset: Any = None

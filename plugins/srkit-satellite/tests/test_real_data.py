@@ -136,3 +136,18 @@ def test_shift_of_the_input_shifts_the_output(make, plugins, tmp_path):
         with rasterio.open(report.results[0].output) as after:
             outputs.append(after.read())
     np.testing.assert_array_equal(outputs[1][:, :, 12:-10], outputs[0][:, :, 10:-12])
+
+
+def test_side_files_of_an_older_output_do_not_speak_for_the_new_one(make, plugins, tmp_path):
+    """D12: a stale mask or nodata value beside a replaced output would hide its pixels."""
+    path = make("in.tif", np.full((1, 10, 12), 7, np.uint16))
+    out = upscaled(plugins, path, tmp_path / "o", 2).results[0].output
+    out.with_name("in.tif.aux.xml").write_text(
+        "<PAMDataset><PAMRasterBand band='1'><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>"
+    )
+    out.with_name("in.tfw").write_text("1\n0\n0\n-1\n0\n0\n")
+    chosen = default_options(plugins)
+    srkit.upscale(path, tmp_path / "o", scale=2, model="nearest", options=chosen, plugins=plugins, overwrite=True)
+    assert [p.name for p in out.parent.iterdir()] == ["in.tif"]
+    with rasterio.open(out) as after:
+        assert after.dataset_mask().all()
