@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from srkit.allocator import tune_allocator
 from srkit.cli.parameters import AsJson, DomainName, InputPath, ScaleText
 from srkit.cli.printing import print_json, print_table, relative, say
 from srkit.cli.progress import progress_on_stderr
@@ -32,6 +33,7 @@ def evaluate(
     """Degrade high-resolution items, upscale them again, and compare; bicubic and B-spline are always in the table."""
     from srkit.api import evaluate as job
 
+    tune_allocator()
     session = session_of(context)
     with progress_on_stderr("evaluating") as progress:
         table = job(

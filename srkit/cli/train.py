@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from srkit.allocator import tune_allocator
 from srkit.cli.failures import INTERRUPTED
 from srkit.cli.parameters import AsJson, ScaleText
 from srkit.cli.printing import print_json, print_table, say
@@ -49,6 +50,7 @@ def train(
     """
     from srkit.api import train as job
 
+    tune_allocator()
     session = session_of(context)
     with progress_on_stderr("training") as progress:
         result = job(

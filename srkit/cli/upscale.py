@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from srkit.allocator import tune_allocator
 from srkit.cli.parameters import AsJson, DomainName, InputPath, ScaleText
 from srkit.cli.printing import print_json, print_table, relative, say, warn
 from srkit.cli.progress import progress_on_stderr
@@ -49,6 +50,7 @@ def upscale(
     """
     from srkit.api import upscale as job
 
+    tune_allocator()
     session = session_of(context)
     with progress_on_stderr("upscaling") as progress:
         report = job(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from srkit.errors import RecipeError
 
@@ -58,3 +58,11 @@ def batch_norm(features: int, ndim: int) -> nn.Module:
     """Return batch normalisation with torch's defaults."""
     layer: nn.Module = _BATCH_NORM[ndim](features)
     return layer
+
+
+def weights_of(layer: nn.Module) -> tuple[Tensor, Tensor | None]:
+    """Return weight and bias of a convolution. Raises TypeError for anything else."""
+    weight, bias = layer.weight, layer.bias
+    if not isinstance(weight, Tensor) or isinstance(bias, nn.Module):
+        raise TypeError(f"{type(layer).__name__} is no convolution")
+    return weight, bias

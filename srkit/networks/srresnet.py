@@ -7,13 +7,16 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from srkit.errors import RecipeError, nearest_known
-from srkit.networks.dimension import Sizes, batch_norm, check_count, check_ndim, convolution, per_axis
+from srkit.networks.dimension import Sizes, batch_norm, check_count, check_ndim, convolution, per_axis, weights_of
 from srkit.networks.interpolation import Interpolation
 from srkit.networks.reach import Span, overhang, through_convolution
 from srkit.networks.residual import ResidualBlock
-from srkit.networks.upsampling import Stage, Upsampling, stages
+from srkit.networks.shuffle import pixel_shuffle
+from srkit.networks.subpixel import rewriting_pays, rewritten_bias, rewritten_weight
+from srkit.networks.upsampling import Stage, SubPixelStage, Upsampling, stages
 
 Output = Literal["linear", "tanh"]
 Skip = Literal["none", "bicubic"]
@@ -94,6 +97,7 @@ class SRResNet(nn.Module):
         if self.skip is not None:
             _start_at_zero(self.last)
         self.halo = tuple(self._halo(axis, kernel[axis]) for axis in range(ndim))
+        self._rewritten_factors = _rewritable(self.stages, (channels, features, *kernel))
 
     def forward(self, lr: Tensor) -> Tensor:
         """Return SR in network range."""
@@ -115,14 +119,33 @@ class SRResNet(nn.Module):
 
     def tail(self, features: Tensor) -> Tensor:
         """Return SR, or its residual where there is a skip, of `trunk`'s features."""
+        if self.training and self._rewritten_factors is not None:
+            return self._rewritten_tail(features, self._rewritten_factors)
         sr: Tensor = self.output(self.last(self.stages(features)))
         return sr
+
+    def _rewritten_tail(self, features: Tensor, factors: tuple[int, ...]) -> Tensor:
+        """Return what `tail` does, a third faster to train: the last convolution before the last shuffle.
+
+        The one slope of a PReLU commutes with the shuffle.
+        """
+        *earlier, final = self.stages
+        for stage in earlier:
+            features = stage(features)
+        if isinstance(final, SubPixelStage):
+            features = final.activation(final.convolution(features))
+        weight, bias = weights_of(self.last)
+        weight, bias = rewritten_weight(weight, factors), rewritten_bias(bias, factors)
+        convolve = F.conv2d if self.ndim == 2 else F.conv3d
+        sr: Tensor = convolve(features, weight, bias, padding=tuple(k // 2 for k in weight.shape[2:]))
+        result: Tensor = self.output(pixel_shuffle(sr, factors))
+        return result
 
     def _halo(self, axis: int, kernel: int) -> int:
         span: Span = (0, self.scale[axis] - 1)
         span = through_convolution(span, kernel)
         for stage in reversed(self.stages):
-            span = _as_stage(stage).reach(span, axis)
+            span = as_stage(stage).reach(span, axis)
         span = through_convolution(span, MIDDLE_KERNEL)
         for _ in self.blocks:
             span = ResidualBlock.reach(span)
@@ -130,10 +153,19 @@ class SRResNet(nn.Module):
         return max(overhang(span), self.skip.halo[axis] if self.skip is not None else 0)
 
 
-def _as_stage(module: nn.Module) -> Stage:
+def as_stage(module: nn.Module) -> Stage:
+    """Return `module`, known to be a stage."""
     if not isinstance(module, Stage):
         raise TypeError(f"{type(module).__name__} is no stage of enlargement")
     return module
+
+
+def _rewritable(stages: nn.Sequential, last: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the factors of the last stage if the last convolution, its weight of shape `last`, is faster before it."""
+    stage = stages[-1] if len(stages) else None
+    if not isinstance(stage, SubPixelStage) or not rewriting_pays(last, stage.factors):
+        return None
+    return stage.factors
 
 
 @torch.no_grad()
