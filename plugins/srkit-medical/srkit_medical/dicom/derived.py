@@ -19,6 +19,8 @@ class DerivedSlice:
     ----------
     index
         Running index over all frames, in ascending position within a frame.
+    number, in_stack
+        From 1 in the source's direction: over all frames, and within its own.
     nearest
         The instance whose attributes the slice inherits.
     sources
@@ -29,6 +31,7 @@ class DerivedSlice:
 
     index: int
     number: int
+    in_stack: int
     plane: Plane
     nearest: Instance
     sources: tuple[Instance, ...]
@@ -56,9 +59,11 @@ def derived_slice(series: Series, plan: OutputPlan, frame: int, index: int) -> D
     own_plane = stack.plane(index, count) if count != old else nearest.plane
     even = stack.even and old > 1
     location = series.slice_location(place) if count != old else nearest.location
+    in_stack = count - index if series.is_descending else index + 1
     return DerivedSlice(
         index=frame * count + index,
-        number=frame * count + (count - index if series.is_descending else index + 1),
+        number=frame * count + in_stack,
+        in_stack=in_stack,
         plane=own_plane.resampled(nearest.shape, (rows, columns)),
         nearest=nearest,
         sources=(sources[low],) if low == high else (sources[low], sources[high]),

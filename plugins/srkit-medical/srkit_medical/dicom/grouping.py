@@ -20,7 +20,7 @@ from srkit_medical.dicom.pixels import read_stored
 from srkit_medical.dicom.reading import UnfitError
 from srkit_medical.dicom.rescale import is_varied
 
-_WHOLE_VOLUME_ORDERS = ("TemporalPositionIdentifier", "AcquisitionNumber", "DiffusionBValue")
+_WHOLE_VOLUME_ORDERS = ("TemporalPositionIdentifier", "AcquisitionNumber", "DiffusionBValue", "EchoTime")
 
 
 @dataclass(frozen=True, slots=True)

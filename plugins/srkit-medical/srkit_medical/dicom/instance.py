@@ -26,8 +26,8 @@ LARGEST_SIDE = 16384
 _LEGAL_UID = re.compile(r"[12](\.(0|[1-9]\d*))+")
 
 ORDERS = (
-    "TemporalPositionIdentifier", "AcquisitionNumber", "TriggerTime", "DiffusionBValue", "AcquisitionDateTime",
-    "AcquisitionTime", "InstanceNumber",
+    "TemporalPositionIdentifier", "AcquisitionNumber", "TriggerTime", "DiffusionBValue", "EchoTime",
+    "AcquisitionDateTime", "AcquisitionTime", "InstanceNumber",
 )  # fmt: skip
 """Elements that may tell apart slices of one position, the most telling first."""
 
@@ -36,7 +36,7 @@ KEYWORDS = (
     "ImageType", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated",
     "BitsStored", "HighBit", "PixelRepresentation", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient",
     "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "PixelPaddingValue", "PixelPaddingRangeLimit",
-    "SliceThickness", "SpacingBetweenSlices", "SliceLocation", "EchoNumbers", "EchoTime", "ConvolutionKernel",
+    "SliceThickness", "SpacingBetweenSlices", "SliceLocation", "EchoNumbers", "StackID", "ConvolutionKernel",
     "ScanOptions",
     "DiffusionGradientOrientation", "BurnedInAnnotation", "AcquisitionMatrix", "LossyImageCompression",
     "ContentQualification", *ORDERS,
@@ -185,7 +185,7 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
         intercept=intercept,
         padding=_padding_of(elements, layout),
         syntax=syntax,
-        kin=(sop_class, shape, layout, *_kin_of(elements, domain)),
+        kin=(sop_class, shape, layout, *_kin_of(elements, domain, sop_class)),
         orders=tuple(_order_of(elements, keyword) for keyword in ORDERS),
         thickness_mm=abs(elements.number("SliceThickness") or 0.0),
         spacing_mm=abs(elements.number("SpacingBetweenSlices") or 0.0),
@@ -303,9 +303,11 @@ def _as_stored(value: int, layout: Layout) -> int:
     return value
 
 
-def _kin_of(elements: Elements, domain: str) -> tuple[Any, ...]:
+def _kin_of(elements: Elements, domain: str, sop_class: str) -> tuple[Any, ...]:
+    """Return what slices of one volume share; echoes of one Enhanced object are volumes on one grid, like times."""
     image_type = elements.texts("ImageType")
-    kernel_or_echo = ("ConvolutionKernel", "ScanOptions") if domain == "ct" else ("EchoNumbers", "EchoTime")
+    own = ("ConvolutionKernel", "ScanOptions") if domain == "ct" else ("EchoNumbers", "EchoTime")
+    kernel_or_echo = ("ConvolutionKernel", "StackID") if sop_class in ENHANCED else own
     return (
         elements.text("PhotometricInterpretation"),
         elements.text("FrameOfReferenceUID"),
@@ -315,7 +317,7 @@ def _kin_of(elements: Elements, domain: str) -> tuple[Any, ...]:
 
 
 def _order_of(elements: Elements, keyword: str) -> float | str | None:
-    if keyword.endswith("Time") and keyword != "TriggerTime":
+    if keyword.startswith("Acquisition") and keyword.endswith("Time"):
         return elements.text(keyword) or None
     try:
         return elements.number(keyword)

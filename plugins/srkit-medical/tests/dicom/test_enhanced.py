@@ -1,4 +1,4 @@
-"""Enhanced multi-frame objects: one volume in, one volume of the same class out; anything richer is refused."""
+"""Enhanced multi-frame objects: volumes in, volumes of the same class out; several stacks are refused."""
 
 from __future__ import annotations
 
@@ -203,9 +203,60 @@ def test_a_seeded_fault_is_found_by_its_number(converted: Path, enlarge, codes: 
 
 
 def _times(dataset: Dataset) -> None:
+    """Make two volumes of three slices, whose frames alternate."""
     for index, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
-        frame.PlanePositionSequence[0].ImagePositionPatient = [0, 0, index // 2]
+        frame.PlanePositionSequence[0].ImagePositionPatient = [0, 0, 2 * (index // 2)]
         frame.FrameContentSequence[0].TemporalPositionIndex = 1 + index % 2
+
+
+def _unnamed_times(dataset: Dataset) -> None:
+    _times(dataset)
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
+        del frame.FrameContentSequence[0].TemporalPositionIndex
+
+
+def _slopes(dataset: Dataset) -> None:
+    for data in (dataset, *dataset.SharedFunctionalGroupsSequence, *dataset.PerFrameFunctionalGroupsSequence):
+        data.pop("PixelPaddingValue", None)
+    for index, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        item = Dataset()
+        item.RescaleSlope, item.RescaleIntercept, item.RescaleType = str(1 + index), "-1024", "HU"
+        frame.PixelValueTransformationSequence = [item]
+    for group in dataset.SharedFunctionalGroupsSequence:
+        if "PixelValueTransformationSequence" in group:
+            del group.PixelValueTransformationSequence
+
+
+@pytest.mark.parametrize("edit", [_times, _unnamed_times])
+def test_time_points_of_one_file_stay_time_points(converted: Path, enlarge, opened, edit) -> None:
+    dataset = dcmread(converted / "volume.dcm")
+    stored = dataset.pixel_array
+    edit(dataset)
+    dataset.save_as(converted / "volume.dcm")
+    output = enlarge_file(enlarge, converted, "2")
+    assert (output.source.frames, output.source.grid.shape[0]) == (2, 3)
+    assert verify_series(output.source, output.folder, output.plan) == []
+    again = opened(output.folder)
+    assert again.grid.distance(output.plan.grid) <= 1e-6
+    for time in range(2):
+        before = output.source.read(output.source.extent, time).values
+        np.testing.assert_array_equal(before[0], output.source.encoding.decode(stored[time::2]))
+        np.testing.assert_array_equal(again.read(again.extent, time).values[:, :, ::2, ::2], before)
+    frames = dcmread(output.folder).PerFrameFunctionalGroupsSequence
+    assert [frame.FrameContentSequence[0].InStackPositionNumber for frame in frames] == [1, 2, 3, 1, 2, 3]
+
+
+def test_frames_with_slopes_of_their_own_come_out_on_one(converted: Path, enlarge, opened) -> None:
+    dataset = dcmread(converted / "volume.dcm")
+    _slopes(dataset)
+    dataset.save_as(converted / "volume.dcm")
+    output = enlarge_file(enlarge, converted, "2")
+    assert verify_series(output.source, output.folder, output.plan) == []
+    again = opened(output.folder)
+    before = output.source.read(output.source.extent).values
+    assert np.abs(again.read(again.extent).values[:, :, ::2, ::2] - before).max() <= 3.001
+    frames = dcmread(output.folder).PerFrameFunctionalGroupsSequence
+    assert {float(f.PixelValueTransformationSequence[0].RescaleSlope) for f in frames} == {6.0}
 
 
 def _colours(dataset: Dataset) -> None:
@@ -216,11 +267,16 @@ def _without_positions(dataset: Dataset) -> None:
     del dataset.PerFrameFunctionalGroupsSequence
 
 
-REFUSED = [("only one per file", _times), ("colours", _colours), ("does not say where", _without_positions)]
+def _stacks(dataset: Dataset) -> None:
+    for index, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        frame.FrameContentSequence[0].StackID = str(index // 3)
+
+
+REFUSED = [("only one stack per file", _stacks), ("colours", _colours), ("does not say where", _without_positions)]
 
 
 @pytest.mark.parametrize(("words", "edit"), REFUSED, ids=[edit.__name__ for _, edit in REFUSED])
-def test_what_is_more_than_one_volume_is_refused(converted: Path, skipped, words: str, edit) -> None:
+def test_what_is_no_volume_on_one_grid_is_refused(converted: Path, skipped, words: str, edit) -> None:
     dataset = dcmread(converted / "volume.dcm")
     edit(dataset)
     dataset.save_as(converted / "volume.dcm")

@@ -104,11 +104,11 @@ def _set_frame_type(group: Dataset) -> None:
 
 def _set_content(frame: Dataset, derived: DerivedSlice, is_position: list[bool]) -> None:
     for item in frame.get("FrameContentSequence") or ():
-        item.InStackPositionNumber = derived.number
+        item.InStackPositionNumber = derived.in_stack
         given = [int(value) for value in numbers(item, "DimensionIndexValues")]
         if given and len(given) == len(is_position):
             pairs = zip(given, is_position, strict=True)
-            item.DimensionIndexValues = [derived.number if position else value for value, position in pairs]
+            item.DimensionIndexValues = [derived.in_stack if position else value for value, position in pairs]
 
 
 def _derivation(series: Series, plan: OutputPlan, derived: DerivedSlice) -> Dataset:

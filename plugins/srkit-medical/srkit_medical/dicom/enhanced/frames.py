@@ -41,6 +41,7 @@ _FLAT = {
         "RescaleIntercept": "RescaleIntercept",
     },
     "FrameContentSequence": {
+        "StackID": "StackID",
         "TemporalPositionIndex": "TemporalPositionIdentifier",
         "FrameAcquisitionNumber": "AcquisitionNumber",
     },
@@ -54,7 +55,7 @@ _FLAT = {
 
 
 def read_volume(path: Path) -> Series:
-    """Return the one volume of an Enhanced object. Raises UnfitError where it holds none, or several."""
+    """Return the volumes of an Enhanced object, all on one grid. Raises UnfitError where it holds none, or others."""
     keywords = (*_COMMON, *_GROUPS, "NumberOfFrames", "PixelPresentation", "DimensionIndexSequence")
     header, pixel_bytes = read_header(path, keywords)
     with quiet():
@@ -65,11 +66,8 @@ def read_volume(path: Path) -> Series:
             raise UnfitError("has functional groups that cannot be read") from None
     first = frames[0]
     if any(frame.kin != first.kin or not frame.plane.is_parallel(first.plane) for frame in frames):
-        raise UnfitError("holds frames of several kinds or directions, and only one volume per file is treated yet")
-    series = arrange(frames)
-    if len(series.frames) > 1:
-        raise UnfitError(f"holds {len(series.frames)} volumes, and only one per file is treated yet")
-    return series
+        raise UnfitError("holds stacks of several kinds or directions, and only one stack per file is treated yet")
+    return arrange(frames)
 
 
 def _frames(path: Path, header: FileDataset) -> list[Instance]:

@@ -22,7 +22,7 @@ from srkit_medical.dicom.source import SLICE
 
 
 class EnhancedSink:
-    """One multi-frame file; frames lie in ascending position."""
+    """One multi-frame file; frames lie volume by volume, in ascending position."""
 
     def __init__(self, target: Path, source: EnhancedSource, plan: OutputPlan) -> None:
         self.slab = Slab(SLICE, 1)
@@ -71,7 +71,7 @@ class EnhancedSink:
             self._spool.unlink(missing_ok=True)
 
     def _finish(self) -> None:
-        expected = self._plan.grid.shape[SLICE]
+        expected = self._plan.frames * self._plan.grid.shape[SLICE]
         if self._written != expected or self._file is None:
             raise OutputError(f"{self._target}: {self._written} of {expected} frames were written")
         try:

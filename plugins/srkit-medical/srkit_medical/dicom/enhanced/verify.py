@@ -50,7 +50,12 @@ def _common(source: EnhancedSource, output: FileDataset, before: Dataset, plan: 
         yield "8", "SOPInstanceUID is missing, the source's, or not that of the file's header"
     if not _is_resampled(output.get("ImageType")):
         yield "4", "ImageType does not say DERIVED, PRIMARY and RESAMPLED"
-    if (output.get("NumberOfFrames"), output.get("Rows"), output.get("Columns")) != plan.grid.shape:
+    count, rows, columns = plan.grid.shape
+    if (output.get("NumberOfFrames"), output.get("Rows"), output.get("Columns")) != (
+        plan.frames * count,
+        rows,
+        columns,
+    ):
         yield "W5", "NumberOfFrames, Rows and Columns are not those of the plan"
     yield from _leftovers(output, plan)
 
