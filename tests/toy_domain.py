@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from srkit import Channel, Domain, InputError, Item, Option, Skipped, hookimpl
-from srkit.arrays import ArraySource
+from srkit import Channel, Domain, InputError, Item, Option, OutputPlan, Skipped, hookimpl
+from srkit.arrays import ArraySink, ArraySource
 from srkit.files import files_below
 from srkit.grid import Grid
 
@@ -50,3 +50,15 @@ def srkit_open(domain: str, item: Item) -> ArraySource | None:
     channels = [Channel(f"band {i}") for i in range(len(stored))]
     affine = np.diag([5.0, 1.0, 1.0, 1.0] if stored.ndim == 4 else [1.0, 1.0, 1.0])
     return ArraySource(stored, grid=Grid(stored.shape[1:], affine), channels=channels, roles=roles, valid=valid)
+
+
+class ToySink(ArraySink):
+    """Writes one channel as an array."""
+
+    def save(self, target: Path, stored: np.ndarray) -> None:
+        np.save(target, stored[0])
+
+
+@hookimpl
+def srkit_create(domain: str, target: Path, plan: OutputPlan) -> ToySink | None:
+    return ToySink(target, plan) if domain == "toy" else None

@@ -32,9 +32,16 @@ def _import_and_call(module: str, name: str, /, *args: Any, **parameters: Any) -
 
 @hookimpl(trylast=True)
 def srkit_networks() -> Sequence[NetworkFactory]:
-    """Return the SRGAN pair."""
+    """Return the families of generators, and the discriminators."""
     return [
         NetworkFactory("srresnet", "generator", _lazily("srkit.networks.srresnet", "SRResNet")),
+        NetworkFactory("srresnet-lite", "generator", _lazily("srkit.networks.separable", "SRResNetLite")),
+        NetworkFactory("srresnet-gc", "generator", _lazily("srkit.networks.context", "SRResNetGC")),
+        NetworkFactory("rrdb", "generator", _lazily("srkit.networks.rrdb", "RRDBNet")),
+        NetworkFactory("compact", "generator", _lazily("srkit.networks.compact", "Compact")),
+        NetworkFactory("span", "generator", _lazily("srkit.networks.span", "SPAN")),
+        NetworkFactory("attention", "generator", _lazily("srkit.networks.attention", "WindowedTransformer")),
+        NetworkFactory("srcnn", "generator", _lazily("srkit.networks.srcnn", "SRCNN")),
         NetworkFactory("vgg", "discriminator", _lazily("srkit.networks.discriminator", "VGGDiscriminator")),
     ]
 

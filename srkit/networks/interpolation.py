@@ -63,9 +63,33 @@ class Interpolation(nn.Module):
                 lr = _upscale_axis(lr, self.kind, axis, factor)
         return lr
 
+    def reach(self, span: tuple[int, int], axis: int) -> tuple[int, int]:
+        """Return the inputs of an inclusive span of output samples of an axis, exactly."""
+        factor = self.scale[axis]
+        if factor == 1:
+            return span
+        first, last = span[0] // factor, span[1] // factor
+        if self.kind in ("nearest", "bspline"):
+            return first - self.halo[axis], last + self.halo[axis]
+        weights = _phase_weights(self.kind, factor)
+        reached = [sample for j in _ends(span, factor) for sample in _taps_of(j, factor, weights)]
+        return min(reached), max(reached)
+
     def extra_repr(self) -> str:
         """Show kind and scale in the printed form."""
         return f"{self.kind!r}, scale={self.scale}"
+
+
+def _ends(span: tuple[int, int], factor: int) -> set[int]:
+    """Return the output samples of the first and the last input sample that a span touches: they look farthest."""
+    start, stop = span
+    return {*range(start, min(stop, start + factor) + 1), *range(max(start, stop - factor), stop + 1)}
+
+
+def _taps_of(sample: int, factor: int, weights: Sequence[Sequence[float]]) -> list[int]:
+    """Return the input samples that have a weight in output `sample`."""
+    taps = weights[sample % factor]
+    return [sample // factor + k - len(taps) // 2 for k, weight in enumerate(taps) if weight != 0]
 
 
 def symmetric_index(start: int, stop: int, length: int) -> Tensor:
