@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp
 
 from srkit import OutputError, OutputPlan
 from srkit_satellite.bands import has_colormap
+from srkit_satellite.cog import check_options, cog_layout, cog_levels, folded
 from srkit_satellite.georeference import CRS_TAG, Georeference, is_kept
 from srkit_satellite.layout import Layout, creation_options, interleave_for, layout_of, overview_levels, parse_co
 from srkit_satellite.source import RasterSource
@@ -38,7 +39,7 @@ class Blueprint:
     """What an output says, beside its samples.
 
     `masked`: it has an internal mask. `levels`: of its overviews, none if empty; `categorical`: they repeat instead of
-    average.
+    average. `cog`: it is cloud-optimised.
     """
 
     shape: tuple[int, int]
@@ -52,6 +53,7 @@ class Blueprint:
     options: Mapping[str, Any]
     levels: tuple[int, ...]
     categorical: bool
+    cog: bool = False
 
     @property
     def one_nodata(self) -> float | None:
@@ -76,10 +78,15 @@ def blueprint_of(source: RasterSource, plan: OutputPlan) -> Blueprint:
     dataset, shape = source.dataset, (plan.grid.shape[0], plan.grid.shape[1])
     chosen = parse_co(plan.options.get("co", ()))
     dtype = plan.encoding.dtype
+    cog = plan.options.get("profile") == "cog"
+    block = int(chosen.get("BLOCKSIZE", 0)) or None
     together = len(plan.channels) if interleave_for(dataset, chosen).upper() == "PIXEL" else 1
-    layout = layout_of(shape, shape[1] * dtype.itemsize * together, int(chosen.get("BLOCKSIZE", 0)) or None)
+    layout = cog_layout(block) if cog else layout_of(shape, shape[1] * dtype.itemsize * together, block)
     bands = tuple(_band(source, plan, index) for index in range(len(plan.channels)))
-    wanted = plan.options.get("overviews", "auto") == "auto" and any(dataset.overviews(i) for i in dataset.indexes)
+    options = creation_options(dataset, dtype, layout, {**chosen, "INTERLEAVE": "PIXEL"} if cog else chosen)
+    if cog:
+        check_options(chosen, str(options["compress"]))
+    tags = _tags(source, plan, bands)
     return Blueprint(
         shape=shape,
         dtype=dtype,
@@ -87,16 +94,23 @@ def blueprint_of(source: RasterSource, plan: OutputPlan) -> Blueprint:
         bands=bands,
         masked=source.validity.kind == "mask",
         point=dataset.tags().get("AREA_OR_POINT"),
-        tags=_tags(source, plan, bands),
+        tags=folded(tags) if cog else tags,
         layout=layout,
-        options={
-            **creation_options(dataset, dtype, layout, chosen),
-            **_photometric(bands, dtype),
-            **_icc(source, plan),
-        },
-        levels=tuple(overview_levels(shape)) if wanted else (),
+        options={**options, **_photometric(bands, dtype), **_icc(source, plan)},
+        levels=_levels(source, plan, shape, cog=cog),
         categorical=any(channel.role == "category" for channel in plan.channels),
+        cog=cog,
     )
+
+
+def _levels(source: RasterSource, plan: OutputPlan, shape: tuple[int, int], *, cog: bool) -> tuple[int, ...]:
+    """Return the overviews: those of a COG are part of it; elsewhere, some if the source has some."""
+    if plan.options.get("overviews", "auto") == "none":
+        return ()
+    if cog:
+        return cog_levels(shape)
+    dataset = source.dataset
+    return tuple(overview_levels(shape)) if any(dataset.overviews(i) for i in dataset.indexes) else ()
 
 
 def _band(source: RasterSource, plan: OutputPlan, index: int) -> BandBlueprint:

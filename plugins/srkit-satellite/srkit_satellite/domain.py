@@ -25,6 +25,13 @@ OPTIONS = (
     ),
     Option("co", str, (), "a GeoTIFF creation option as KEY=VALUE, such as COMPRESS=ZSTD", many=True),
     Option(
+        "profile",
+        str,
+        "gtiff",
+        "the kind of GeoTIFF to write (cog: cloud-optimised, with overviews and tiles in the order of remote reading)",
+        choices=("gtiff", "cog"),
+    ),
+    Option(
         "overviews",
         str,
         "auto",

@@ -18,6 +18,7 @@ from rasterio.windows import Window as RasterWindow
 
 from srkit import OutputError, OutputPlan, Slab, UsageError, Window
 from srkit_satellite.blueprint import Blueprint, blueprint_of
+from srkit_satellite.cog import write_cog
 from srkit_satellite.opening import GDAL_ERRORS, cause_of, provide_cache
 from srkit_satellite.sidecar import write_sidecar
 from srkit_satellite.source import RasterSource
@@ -41,6 +42,7 @@ class GeoTiffSink:
         self.slab = Slab(0, self.blueprint.layout.slab_rows)
         self.side_files = (f"{target.name}.aux.xml", f"{target.name}.msk", f"{target.name}.ovr", f"{target.stem}.tfw")
         self._target = target
+        self._plain = target.with_name(f"{target.name}.plain") if self.blueprint.cog else target
         self._source = source.path
         self._dataset: Any = None
 
@@ -49,7 +51,7 @@ class GeoTiffSink:
         row = self.blueprint.shape[1] * len(self.blueprint.bands) * self.blueprint.dtype.itemsize
         provide_cache(2 * row * self.slab.size)
         with self._guarded():
-            self._dataset = rasterio.open(self._target, "w", **creation_arguments(self.blueprint))
+            self._dataset = rasterio.open(self._plain, "w", **creation_arguments(self.blueprint))
             describe(self._dataset, self.blueprint)
         return self
 
@@ -73,9 +75,11 @@ class GeoTiffSink:
             return
         with self._guarded():
             self._dataset.close()
-            write_sidecar(self._target, self.blueprint, self._source)
             if self.blueprint.levels:
                 self._build_overviews()
+            if self.blueprint.cog:
+                self._copy()
+            write_sidecar(self._target, self.blueprint, self._source)
 
     def _give_up(self) -> None:
         if self._dataset is None:
@@ -88,8 +92,13 @@ class GeoTiffSink:
 
     def _build_overviews(self) -> None:
         how = Resampling.nearest if self.blueprint.categorical else Resampling.average
-        with rasterio.open(self._target, "r+", driver="GTiff") as dataset:
+        with rasterio.open(self._plain, "r+", driver="GTiff") as dataset:
             dataset.build_overviews(list(self.blueprint.levels), how)
+
+    def _copy(self) -> None:
+        write_cog(self._plain, self._target, self.blueprint.options)
+        for path in (self._plain, self._plain.with_name(f"{self._plain.name}.aux.xml")):
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

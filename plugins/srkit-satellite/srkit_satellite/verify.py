@@ -119,6 +119,8 @@ def _check_storage(output: Any, wanted: Blueprint) -> Iterator[Finding]:
         yield _failure("L1", f"the blocks are {output.block_shapes[0]}, not {(wanted.layout.block_rows, columns)}")
     if output.compression is not None and str(output.compression.value).lower() in LOSSY:
         yield _failure("L2", f"the compression {output.compression.value} is not lossless")
+    if wanted.cog and output.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG":
+        yield _failure("L8", "it is not laid out as a cloud-optimised GeoTIFF")
     if tuple(output.overviews(1)) != wanted.levels:
         yield _failure("L7", f"the overviews are {output.overviews(1)} instead of {list(wanted.levels)}")
 
