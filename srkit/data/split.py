@@ -165,7 +165,10 @@ def _slab(shape: Sequence[int], axis: int, start: int, stop: int) -> Window:
 
 
 def split_to_json(split: Split) -> str:
-    """Return the split as JSON, from which `split_from_json` makes an equal one."""
+    """Return the split as JSON, from which `split_from_json` makes the same one, but for the groups of items.
+
+    A group may derive from a patient's number, and has done its work once the split is made.
+    """
     entries = {name: [_part_to_json(part) for part in split.of(name)] for name in NAMES}
     return json.dumps({"note": split.note, **entries}, indent=1, ensure_ascii=False)
 
@@ -183,6 +186,7 @@ def split_from_json(text: str, where: Path) -> Split:
 def _part_to_json(part: Part) -> dict[str, Any]:
     window = None if part.window is None else [list(part.window.start), list(part.window.stop)]
     item = {**asdict(part.item), "paths": [str(path.absolute()) for path in part.item.paths]}
+    del item["group"]
     return {"item": item, "window": window}
 
 

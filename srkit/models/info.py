@@ -38,7 +38,7 @@ class ModelInfo:
     normalizer
         Spec of the normaliser, completed at training.
     degradation
-        The steps that made LR from HR, as in a recipe.
+        The steps that made LR from HR, as in a recipe; empty where a plugin's own function made it.
     halo
         LR pixels per network axis; None for a network that sees all of its input.
     perceptual

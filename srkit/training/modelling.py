@@ -36,7 +36,7 @@ def model_info(
         channels=material.channels,
         channel_names=material.channel_names,
         normalizer=dict(material.normalizer),
-        degradation=recipe.degradation or (),
+        degradation=material.degradation,
         halo=getattr(generator, "halo", None),
         perceptual=perceptual,
         training=training,

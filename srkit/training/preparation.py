@@ -23,13 +23,29 @@ from srkit.training.run_folder import RunFolder
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a run is trained on: the split, the channels, the completed normaliser, how many files were left out."""
+    """What a run is trained on.
+
+    Parameters
+    ----------
+    split
+        Which items train, validate and test.
+    channels, channel_names
+        Of the network; no names where items differ in them.
+    normalizer
+        Spec, completed.
+    left_out
+        How many files could not be used.
+    degradation
+        Steps as in a recipe: its own, or those that the domain chose for the first training item. Empty where a step
+        is a plugin's own function, which no recipe can name.
+    """
 
     split: Split
     channels: int
     channel_names: tuple[str, ...]
     normalizer: Mapping[str, Any]
     left_out: int
+    degradation: tuple[Mapping[str, Any], ...] = ()
 
     def pairing(self, recipe: Recipe, options: Options, patch: tuple[int, ...]) -> Pairing:
         """Return how pairs with HR of size `patch` are made."""
@@ -63,6 +79,7 @@ def prepare(plugins: Plugins, recipe: Recipe, folder: RunFolder) -> Material:
             tuple(facts["channel_names"]),
             facts["normalizer"],
             int(facts["left_out"]),
+            tuple(facts.get("degradation", ())),
         )
     material = _made(plugins, recipe)
     folder.write_split(material.split)
@@ -71,6 +88,7 @@ def prepare(plugins: Plugins, recipe: Recipe, folder: RunFolder) -> Material:
         "channel_names": list(material.channel_names),
         "normalizer": dict(material.normalizer),
         "left_out": material.left_out,
+        "degradation": [dict(step) for step in material.degradation],
     }
     folder.write("facts.json", facts)
     return material
@@ -93,7 +111,22 @@ def _made(plugins: Plugins, recipe: Recipe) -> Material:
     spec = verbs.fit_normalizer(plugins, recipe.domain, recipe.normalizer, sources)
     names = catalogue.entries[0].channels if channels > 1 else ()
     same = all(entry.channels == names for entry in catalogue.entries)
-    return Material(split, channels, names if same else (), spec, len(catalogue.left_out))
+    steps = _degradation(plugins, recipe, split.train[0], options)
+    return Material(split, channels, names if same else (), spec, len(catalogue.left_out), steps)
+
+
+def _degradation(plugins: Plugins, recipe: Recipe, part: Part, options: Options) -> tuple[Mapping[str, Any], ...]:
+    """Return the steps that make LR of `part`, as a recipe would list them."""
+    if recipe.degradation is not None:
+        return recipe.degradation
+    source = verbs.open_source(plugins, part.item, options)
+    try:
+        steps = verbs.degradation(plugins, recipe.domain, None, source, Scale(*recipe.scale)).steps
+    finally:
+        source.close()
+    if any(step.function is not None for step in steps):
+        return ()
+    return tuple({"name": step.name, **step.parameters} for step in steps)
 
 
 def _catalogue(plugins: Plugins, recipe: Recipe, options: Options) -> tuple[Catalogue, int]:

@@ -98,9 +98,16 @@ def test_slabs_lie_inside_and_apart(shape, val):
     assert all(stop < start for (_, stop), (start, _) in pairwise(spans))
 
 
-def test_a_split_reads_back_equal(toy_plugins, tmp_path):
-    found = split(toy_plugins, entry(tmp_path / "ä x", shape=(50, 20, 20)))
-    assert split_from_json(split_to_json(found), tmp_path) == found
+def test_a_split_reads_back_equal_but_for_groups(toy_plugins, tmp_path):
+    """What a group derives from may stand inside a medical file: it is not kept."""
+    shape = (50, 20, 20)
+    text = split_to_json(split(toy_plugins, entry(tmp_path / "ä x", group="hash", shape=shape)))
+    assert "hash" not in text
+    assert split_from_json(text, tmp_path) == split(toy_plugins, entry(tmp_path / "ä x", shape=shape))
+
+
+def test_a_damaged_split_is_told_in_words(toy_plugins, tmp_path):
+    found = split(toy_plugins, entry(tmp_path / "x", shape=(50, 20, 20)))
     with pytest.raises(RecipeError, match="is damaged"):
         split_from_json(split_to_json(found)[:-9], tmp_path / "split.json")
 

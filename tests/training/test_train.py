@@ -92,6 +92,19 @@ def test_the_trained_model_can_be_loaded_and_says_what_it_is(recipe, toy_plugins
     assert model.generator(torch.zeros(1, 1, 8, 8)).shape == (1, 1, 16, 16)
 
 
+@pytest.mark.parametrize(
+    ("given", "recorded"), [(None, [{"name": "bicubic"}]), (({"name": "area"},), [{"name": "area"}])]
+)
+def test_the_model_says_how_its_lr_was_made_even_where_the_domain_chose(
+    recipe, toy_plugins, toy_data, tmp_path, given, recorded
+):
+    wanted = recipe.model_copy(update={"degradation": given})
+    result = train(wanted, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
+    assert [dict(step) for step in read_info(result.model).degradation] == recorded
+    again = train(None, out=tmp_path / "run", resume=True, plugins=toy_plugins)
+    assert [dict(step) for step in read_info(again.model).degradation] == recorded
+
+
 def test_no_path_of_the_user_is_in_the_model(recipe, toy_plugins, toy_data, tmp_path):
     result = train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
     assert str(tmp_path).encode() not in result.model.read_bytes()
@@ -221,7 +234,7 @@ def test_no_subject_is_in_two_splits(recipe, toy_plugins, save_array, tmp_path):
             path = save_array(f"p{number}_visit{visit}", (20, 20))
     train(recipe, data=path.parent, out=tmp_path / "run", plugins=toy_plugins)
     content = json.loads((tmp_path / "run" / "split.json").read_text())
-    groups = [{part["item"]["group"] for part in content[name]} for name in NAMES]
+    groups = [{part["item"]["stem"].split("_")[0] for part in content[name]} for name in NAMES]
     assert all(groups)
     assert len(set.union(*groups)) == sum(len(group) for group in groups)
 
