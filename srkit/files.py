@@ -1,10 +1,13 @@
-"""The walk that every discovery begins with."""
+"""The walk that every discovery begins with, and files that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from srkit.errors import OutputError
 
 
 def files_below(root: Path) -> Iterator[tuple[Path, str]]:
@@ -25,3 +28,24 @@ def files_below(root: Path) -> Iterator[tuple[Path, str]]:
             path = folder / name
             if path.is_file() and path.resolve().is_relative_to(real_root):
                 yield path, "" if relative == "." else relative
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that the file is whole or absent, whatever happens meanwhile; make its folder.
+
+    Raises OutputError where it cannot be written.
+    """
+    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with staged.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OutputError(f"{path} cannot be written: {reason}; free some space, or choose another place") from error
+    finally:
+        with suppress(OSError):  # where it could not be made in the first place
+            staged.unlink(missing_ok=True)

@@ -1,9 +1,13 @@
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from srkit import files_below
+from srkit import OutputError, files_below
+from srkit.files import write_whole
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -12,6 +16,17 @@ def tree(root: Path, *names: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
     return root
+
+
+@contextmanager
+def limited_file_size(size: int) -> Iterator[None]:
+    """Let files grow no larger than `size`: what a full disk is like."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def relative(root: Path) -> list[tuple[str, str]]:
@@ -52,3 +67,18 @@ def test_pipes_are_passed_over(tmp_path: Path) -> None:
 
 def test_a_missing_root_has_no_files(tmp_path: Path) -> None:
     assert list(files_below(tmp_path / "missing")) == []
+
+
+def test_a_file_is_written_whole_with_its_folder_and_nothing_beside_it(tmp_path: Path) -> None:
+    write_whole(tmp_path / "new" / "file", b"first")
+    write_whole(tmp_path / "new" / "file", b"second")
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "new").iterdir()] == [("file", b"second")]
+
+
+def test_a_file_that_cannot_be_written_is_told_in_words_and_the_old_one_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    with limited_file_size(1000), pytest.raises(OutputError, match=r"file cannot be written: File too large; free"):
+        write_whole(tmp_path / "file", bytes(5000))
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_whole(tmp_path / "file" / "below", b"")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"old")]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from srkit import plugins as verbs
 from srkit.errors import ModelError, RecipeError, nearest_known
+from srkit.files import write_whole
 from srkit.models.info import ModelInfo, info_from_json, info_to_json
 from srkit.plugins import Plugins
 
@@ -46,13 +46,14 @@ def save_model(path: Path, generator: nn.Module, info: ModelInfo, *, storage: St
     """Write `generator` and `info` to `path`, whole or not at all, and return the file's SHA-256.
 
     `storage` float16 halves the file; biases and statistics stay float32. The same input gives the same bytes.
-    Raises ModelError if generator and info contradict each other, or a weight is no number or too large for float16.
+    Raises ModelError if generator and info contradict each other, or a weight is no number or too large for float16;
+    OutputError where the file cannot be written.
     """
     path = Path(path)
     _check_generator(generator, info, f"model {info.name!r}")
     tensors = {name: _stored(tensor, name, storage) for name, tensor in sorted(generator.state_dict().items())}
     data = tensors_to_bytes(tensors, metadata={KEY: info_to_json(info)})
-    _write_whole(path, data)
+    write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -180,16 +181,3 @@ def _stored(tensor: Tensor, name: str, storage: Storage) -> Tensor:
     if not torch.isfinite(result).all():
         raise ModelError(f"weight {name!r} is no number, or too large for {storage}; it is not saved")
     return result
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with staged.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from srkit.errors import DivergedError, RecipeError
+from srkit.files import write_whole
 from srkit.training.building import Networks
 from srkit.training.loop import Progress
 from srkit.training.phase import Phase
@@ -53,7 +53,7 @@ class RunState:
 def write_checkpoint(folder: Path, state: RunState) -> Path:
     """Write the state of a run that is at rest, and remove all but the newest checkpoints.
 
-    Raises DivergedError if a weight is no number: such a state is worth nothing.
+    Raises DivergedError if a weight is no number: such a state is worth nothing; OutputError where the disk is full.
     """
     tensors, notes = _captured(state)
     for name, tensor in tensors.items():
@@ -61,22 +61,11 @@ def write_checkpoint(folder: Path, state: RunState) -> Path:
             raise DivergedError(
                 f"{name} holds values that are no numbers after step {state.step}; no checkpoint written"
             )
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step_{state.step:09d}.safetensors"
     write_whole(path, save(tensors, metadata={KEY: json.dumps(notes, sort_keys=True)}))
     for old in sorted(folder.glob("step_*.safetensors"))[:-KEPT]:
         old.unlink()
     return path
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that the file is whole or absent, whatever happens meanwhile."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def restore_newest(folder: Path, state: RunState) -> bool:

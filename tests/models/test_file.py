@@ -12,7 +12,7 @@ from safetensors.numpy import save_file as save_numpy
 from safetensors.torch import load_file
 
 from srkit.domain import NetworkFactory
-from srkit.errors import ModelError
+from srkit.errors import ModelError, OutputError
 from srkit.grid import Scale
 from srkit.models.file import ModelInfo, load_model, read_info, save_model
 from srkit.networks.srresnet import SRResNet
@@ -105,7 +105,7 @@ def test_other_readers_of_safetensors_read_the_weights(tmp_path: Path, generator
 
 def test_nothing_is_left_behind_where_saving_fails(tmp_path: Path, generator: SRResNet, info: ModelInfo) -> None:
     (tmp_path / "model.safetensors").mkdir()
-    with pytest.raises(OSError, match=r"model\.safetensors"):
+    with pytest.raises(OutputError, match=r"model\.safetensors cannot be written: Is a directory"):
         save_model(tmp_path / "model.safetensors", generator, info)
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
 
