@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from srkit.allocator import tune_allocator
 from srkit.cli.printing import print_table
 from srkit.cli.progress import progress_on_stderr
 from srkit.cli.session import session_of
@@ -33,6 +34,7 @@ def demo(
     from srkit.demo import demo_page, demonstrate
     from srkit.report import write_page
 
+    tune_allocator()
     result = demonstrate(
         out, steps=steps, overwrite=overwrite, plugins=session_of(context).plugins, bar=progress_on_stderr
     )
