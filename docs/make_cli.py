@@ -17,6 +17,7 @@ COMMANDS = (
     "train",
     "evaluate",
     "inspect",
+    "verify",
     "models list",
     "models show",
     "plugins list",

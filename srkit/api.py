@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from srkit.plugins import Plugins
     from srkit.training import TrainResult
     from srkit.upscaling import ItemInspection, UpscaleReport
+    from srkit.upscaling.comparison import Comparison
 
 Progress = Callable[[int, int, str], None]
 
@@ -50,6 +51,16 @@ def inspect(path: str | Path, *, plugins: Plugins | None = None, **more: Any) ->
     from srkit.upscaling import inspect_path
 
     return inspect_path(path, plugins=plugins or load_plugins(), **more)
+
+
+def verify(path: str | Path, output: str | Path, *, plugins: Plugins | None = None, **more: Any) -> Comparison:
+    """Return what is true of `output`, which was made of `path`. `more`: `domain`, `options` by domain.
+
+    Raises UsageError where the two cannot be a pair, InputError where one cannot be read.
+    """
+    from srkit.upscaling.comparison import compare
+
+    return compare(path, output, plugins=plugins or load_plugins(), **more)
 
 
 def train(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import warnings
@@ -24,6 +25,7 @@ COMMANDS = {
     "train": ("srkit.cli.train", "train", True),
     "evaluate": ("srkit.cli.evaluate", "evaluate", True),
     "inspect": ("srkit.cli.inspect", "inspect", True),
+    "verify": ("srkit.cli.verify", "verify", True),
     "doctor": ("srkit.cli.doctor", "doctor", False),
     "demo": ("srkit.cli.demo", "demo", False),
 }
@@ -108,6 +110,7 @@ def run(arguments: list[str] | None = None) -> int:
         level=logging.DEBUG if "--debug" in given else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
     logging.captureWarnings(capture=False)
+    _print_any_name()
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
@@ -117,6 +120,13 @@ def run(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             return 130
     return 0
+
+
+def _print_any_name() -> None:
+    """Let file names be printed that the terminal's encoding cannot hold, escaped, instead of ending the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _show_warning(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:

@@ -21,6 +21,8 @@ from srkit.upscaling.staging import disk_is_full
 PIXEL_TOLERANCE = 1e-6
 WORLD_TOLERANCE, COARSE_PIXEL_TOLERANCE = 1e-4, 1e-3
 """For formats that keep geometry in float32 (NIfTI): units of the world, and never more than this of a sample."""
+FLOAT32_STEPS, FLOAT32_PIXEL_TOLERANCE = 4, 1e-4
+"""The same where the world's unit is small (micrometres): what float32 can tell apart, and a bound in samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def verify(
     try:
         output = _reopened(session, item, staged)
         try:
-            _check_grid(output.grid, plan.grid)
+            check_grid(output.grid, plan.grid)
             _check_samples(output, plan, written)
         finally:
             output.close()
@@ -74,7 +76,8 @@ def _reopened(session: Session, item: Item, staged: Path) -> Source:
     return open_source(session.plugins, items[0], session.of(item.domain))
 
 
-def _check_grid(found: Grid, wanted: Grid) -> None:
+def check_grid(found: Grid, wanted: Grid) -> None:
+    """Raise InputError where an output lies elsewhere than it must."""
     if found.is_pixel_space and found.shape == wanted.shape and wanted.reference is None:
         return  # the format says nothing of where samples lie, so every file counts its own
     distance = wanted.distance(found)
@@ -83,7 +86,9 @@ def _check_grid(found: Grid, wanted: Grid) -> None:
     if found.shape != wanted.shape:
         raise InputError(f"it has {found.shape} samples instead of {wanted.shape}")
     world = float(np.abs(found.corners() - wanted.corners()).max()) if np.isfinite(distance) else np.inf
-    if not (world <= WORLD_TOLERANCE and distance <= COARSE_PIXEL_TOLERANCE):
+    steps = FLOAT32_STEPS * float(np.finfo(np.float32).eps) * float(np.abs(wanted.corners()).max())
+    near = world <= WORLD_TOLERANCE and distance <= COARSE_PIXEL_TOLERANCE
+    if not (near or (world <= steps and distance <= FLOAT32_PIXEL_TOLERANCE)):
         raise InputError(f"its corners are off by {distance:.3g} of a sample")
 
 

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window as RasterWindow
 
-from srkit import Block, Encoding, InputError, Item, Role, Slab, Window
+from srkit import Block, Encoding, InputError, Item, Provenance, Role, Slab, Window
 from srkit_satellite.bands import bands_of
 from srkit_satellite.georeference import Georeference
 from srkit_satellite.opening import GDAL_ERRORS, cause_of, itemsize_of, open_raster, provide_cache
 from srkit_satellite.product import read_product
+from srkit_satellite.rules import RULES
 from srkit_satellite.stack import open_stack
+from srkit_satellite.tags import provenance_of
 from srkit_satellite.validity import Validity, usable_nodata
 
 READ_ROWS = 256
@@ -48,6 +50,7 @@ class RasterSource:
     """
 
     frames = 1
+    rules = RULES
     roles: Mapping[Role, int] = {"row": 0, "column": 1}
 
     def __init__(self, path: Path, options: Mapping[str, Any], stack: Stack | None = None) -> None:
@@ -89,6 +92,11 @@ class RasterSource:
 
     def _bytes_of_rows(self, rows: int) -> int:
         return int(rows * self.dataset.width * self.dataset.count * itemsize_of(self.dataset))
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """How the raster came about, where it is an output of srkit; read by `srkit verify`."""
+        return provenance_of(self.dataset.tags())
 
     def read(self, window: Window, frame: int = 0) -> Block:
         """Return the samples of `window`, as float, with their validity. Raises InputError for broken blocks."""

@@ -166,6 +166,22 @@ def provenance_tags(
     return {key: value for key, value in tags.items() if value}
 
 
+def provenance_of(tags: Mapping[str, str]) -> Provenance | None:
+    """Return what an output's tags say of how it came about; None for a raster that is no output, or says it badly."""
+    try:
+        return Provenance(
+            version=tags["SRKIT_VERSION"],
+            model=tags["SRKIT_MODEL"],
+            model_sha256=tags.get("SRKIT_MODEL_SHA256"),
+            scale=tags["SRKIT_SCALE"],
+            normalizer=json.loads(tags.get("SRKIT_NORMALIZATION", "{}")),
+            degradation=tuple(json.loads(tags.get("SRKIT_DEGRADATION", "[]"))),
+            perceptual=tags.get("SRKIT_HISTORY", "").endswith("(perceptual)"),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
 def _formerly(source: Mapping[str, str]) -> str:
     software = source.get("TIFFTAG_SOFTWARE", "")
     return f"made by {software}" if software and "SRKIT_VERSION" not in source else ""

@@ -1,0 +1,80 @@
+"""`srkit.verify` on finished pairs: every change of an output is named by the number of its rule."""
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.enums import ColorInterp
+from srkit_satellite.rules import RULES
+
+import srkit
+from srkit.plugins import load_plugins
+
+
+@pytest.fixture(scope="module")
+def plugins():
+    return load_plugins(environment={"SRKIT_PLUGINS": "satellite"})
+
+
+@pytest.fixture
+def pair(make, plugins, tmp_path):
+    def edit(raster):
+        raster.descriptions, raster.units = ("red", "nir"), ("reflectance", "reflectance")
+        raster.update_tags(MISSION="S2B")
+
+    values = np.random.default_rng(0).integers(1, 9000, (2, 40, 50)).astype(np.uint16)
+    values[:, :3] = 0
+    path = make("in.tif", values, nodata=0, edit=edit)
+    return path, srkit.upscale(path, tmp_path / "out", scale=2, model="bicubic", plugins=plugins).results[0].output
+
+
+def broken(path, output, plugins):
+    found = srkit.verify(path, output, plugins=plugins)
+    codes = {finding.code for finding in found.findings if finding.level == "failure"}
+    assert found.good is (not codes)
+    assert codes <= {*RULES, "grid"}
+    assert not codes & {code for code, _ in found.passed}
+    return codes
+
+
+def test_output_passes_every_rule(pair, plugins):
+    found = srkit.verify(*pair, plugins=plugins)
+    assert found.good
+    assert dict(found.passed) == RULES
+    assert [c.channel for c in found.consistency] == ["red", "nir"]
+
+
+CHANGES = {
+    "G1": lambda d: setattr(d, "transform", d.transform @ Affine.translation(0.25, 0)),
+    "G8": lambda d: setattr(d, "crs", "EPSG:32634"),
+    "V3": lambda d: setattr(d, "nodata", 7),
+    "D1": lambda d: setattr(d, "descriptions", ("nir", "red")),
+    "D2": lambda d: setattr(d, "colorinterp", (ColorInterp.gray, ColorInterp.nir)),
+    "D3": lambda d: setattr(d, "scales", (2.0, 1.0)),
+    "D4": lambda d: d.update_tags(MISSION="other"),
+    "D5": lambda d: d.update_tags(1, STATISTICS_MEAN="7"),
+    "L7": lambda d: d.build_overviews([2]),
+    "V7": lambda d: d.write(np.zeros((1, 1), np.uint16), 1, window=((50, 51), (50, 51))),
+}
+
+
+@pytest.mark.parametrize("code", CHANGES)
+def test_change_is_named_by_its_rule(pair, plugins, code):
+    with rasterio.open(pair[1], "r+") as raster:
+        CHANGES[code](raster)
+    assert code in broken(*pair, plugins)
+
+
+def test_output_of_another_input_has_another_mean(pair, make, plugins):
+    shifted = make("in.tif", np.full((2, 40, 50), 3000, np.uint16), nodata=0)
+    found = srkit.verify(shifted, pair[1], plugins=plugins)
+    assert not found.good
+    assert min(c.rmse for c in found.consistency) > 500
+
+
+def test_cog_is_verified_as_one(pair, plugins, tmp_path):
+    options = {"satellite": {"profile": "cog"}}
+    report = srkit.upscale(pair[0], tmp_path / "cog", scale=2, model="nearest", plugins=plugins, options=options)
+    assert srkit.verify(pair[0], report.results[0].output, plugins=plugins, options=options).good
+    found = srkit.verify(pair[0], pair[1], plugins=plugins, options=options)
+    assert "L8" in {finding.code for finding in found.findings}
