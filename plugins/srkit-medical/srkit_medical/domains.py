@@ -27,6 +27,9 @@ NIFTI_OPTIONS = (
 )
 
 DICOM_OPTIONS = (
+    Option(
+        "to", str, "same", "format of what comes from DICOM: the same, or a NIfTI volume", choices=("same", "nifti")
+    ),
     Option("keep_private", bool, False, "keep private DICOM attributes (they may name a patient or hold old geometry)"),
     Option("series_number_offset", int, 9000, "what is added to SeriesNumber in a derived DICOM series"),
     Option("accept_burned_in", bool, False, "treat DICOM images with burned-in text as well; a network distorts text"),

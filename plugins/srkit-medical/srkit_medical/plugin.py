@@ -36,8 +36,12 @@ def srkit_open(domain: str, item: Item, options: Options) -> Source | None:
     """Open a NIfTI or MGH file, or a DICOM series."""
     if domain not in NAMES:
         return None
-    from srkit_medical.nifti.names import is_nifti_item
+    from srkit_medical.nifti.names import AS_NIFTI, is_nifti_item
 
+    if item.key in AS_NIFTI:
+        from srkit_medical.nifti.converted import open_converted
+
+        return open_converted(item, options)
     if is_nifti_item(item):
         from srkit_medical.nifti.source import open_file
 
@@ -52,10 +56,11 @@ def srkit_inspect(domain: str, source: Source) -> Sequence[Finding] | None:
     """Return what the format says about the item."""
     if domain not in NAMES:
         return None
-    if _is_dicom(source):
+    series = getattr(source, "dicom", source)  # a series that becomes a NIfTI file is judged as what it is
+    if _is_dicom(series):
         from srkit_medical.dicom.inspect import inspect_series
 
-        return inspect_series(source)
+        return inspect_series(series)
     from srkit_medical.nifti.inspect import inspect_file
 
     return inspect_file(source)

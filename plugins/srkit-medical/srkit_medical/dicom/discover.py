@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from srkit.domain import Item, Options, Skipped
 from srkit.files import files_below
 from srkit_medical.dicom.grouping import Series, group
 from srkit_medical.dicom.instance import DIRECTORY, Instance, read_instance
 from srkit_medical.dicom.reading import MultiFrameError, UnfitError, claims_dicom
+from srkit_medical.nifti.names import AS_NIFTI
 
 SUFFIXES = {".dcm", ".dicom", ".ima"}
 
@@ -30,7 +32,7 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
             if _is_candidate(path):
                 instances.append(read_instance(path))
         except MultiFrameError:
-            yield _multi_frame_item(root, path)
+            yield _finished(_multi_frame_item(root, path), root, options)
         except UnfitError as error:
             broken += [(path, error)] * error.failed
             yield Skipped(path, error.reason, error.failed)
@@ -43,7 +45,21 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
         if id(entry) in torn:
             reason = f"stands for a series of which {torn[id(entry)].name} cannot be used"
             yield Skipped(entry.first.path, reason)
-    yield from _items(root, [entry for entry in series if id(entry) not in torn])
+    for item in _items(root, [entry for entry in series if id(entry) not in torn]):
+        yield _finished(item, root, options)
+
+
+def _finished(item: Item | Skipped, root: Path, options: Mapping[str, Options]) -> Item | Skipped:
+    """Return the item as it is, or with the name of the NIfTI file that it shall become."""
+    if isinstance(item, Skipped) or options.get(item.domain, {}).get("to", "same") != "nifti":
+        return item
+    key = AS_NIFTI[1] if item.suffix else AS_NIFTI[0]
+    if item.stem:
+        return replace(item, suffix=".nii.gz", key=key)
+    home = PurePosixPath(item.folder)
+    folder = home.parent.as_posix() if item.folder else "."
+    stem = home.name or root.stem or "volume"
+    return replace(item, folder="" if folder == "." else folder, stem=stem, suffix=".nii.gz", key=key)
 
 
 def _lacks(series: Series, path: Path, error: UnfitError) -> bool:

@@ -9,6 +9,10 @@ from srkit.domain import Item
 SUFFIXES = (".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
 
 
+AS_NIFTI = ("series as NIfTI", "Enhanced object as NIfTI")
+"""Keys of DICOM items whose outputs are NIfTI files."""
+
+
 def suffix_of(path: Path) -> str:
     """Return the format's suffix of a file name as it is spelt there, ``""`` if it has none."""
     lower = path.name.lower()
@@ -21,5 +25,5 @@ def stem_of(path: Path) -> str:
 
 
 def is_nifti_item(item: Item) -> bool:
-    """Tell whether an item of this plugin is a NIfTI or MGH file: outputs of DICOM have other suffixes or none."""
-    return item.suffix.lower() in SUFFIXES
+    """Tell whether an item of this plugin is a NIfTI or MGH file; those of DICOM have other suffixes, or a key."""
+    return item.suffix.lower() in SUFFIXES and item.key not in AS_NIFTI
