@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from srkit.domain import (
     PatchSampler,
     Skipped,
 )
-from srkit.errors import InputError, PluginError, SrkitError, UnknownDomainError, UsageError
+from srkit.errors import InputError, PluginError, SrkitError, UnknownDomainError, UsageError, nearest_known
 from srkit.grid import Scale
 from srkit.image import Normalizer, OutputPlan, Sink, Source, working_dtype
 
@@ -133,7 +134,7 @@ def _register(plugins: Plugins, plugin: LoadedPlugin) -> None:
         except (pluggy.PluginValidationError, ValueError) as error:
             if plugins.manager.is_registered(plugin.module):
                 plugins.manager.unregister(plugin.module)
-            reason = f"does not fit the hooks: {_one_line(error)}"
+            reason = f"does not fit the hooks: {_unfit(error)}"
     if reason is None:
         plugins.loaded.append(plugin)
     else:
@@ -151,6 +152,13 @@ def _contract_problem(plugin: LoadedPlugin) -> str | None:
     if not any(hasattr(getattr(plugin.module, name), f"{hookspecs.PROJECT}_impl") for name in names):
         return "implements no hook; mark its functions with `@srkit.hookimpl`"
     return None
+
+
+def _unfit(error: BaseException) -> str:
+    """Return what pluggy finds wrong, with the nearest hook's name instead of the module that the reader knows."""
+    text = re.sub(r" in plugin <module .*>$", "", _one_line(error))
+    unknown = re.fullmatch(r"unknown hook '(\w+)'", text)
+    return text + (nearest_known(unknown[1], vars(hookspecs)) if unknown else "")
 
 
 def _one_line(error: BaseException) -> str:

@@ -95,7 +95,7 @@ def test_a_misspelt_hook_is_left_out_and_named(installed) -> None:
     text = GOOD.format(name="toy") + "\n@srkit.hookimpl\ndef srkit_opne(domain, item):\n    return None\n"
     loaded = installed(good=GOOD.format(name="fine"), bad=text)
     assert names(loaded) == ["good"]
-    assert "srkit_opne" in loaded.failed[0].reason
+    assert loaded.failed[0].reason == "does not fit the hooks: unknown hook 'srkit_opne'; did you mean 'srkit_open'?"
     assert list(plugins.domains(loaded)) == ["fine"]
 
 

@@ -41,8 +41,13 @@ def plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as JSON, the only thing on stdout."""
-    print(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print `value` as JSON, the only thing on stdout; escaped where stdout cannot hold a letter of it."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")  # strict: file names may hold bytes that are no text
+    except UnicodeEncodeError:
+        text = json.dumps(plain(value), indent=2, allow_nan=False)
+    print(text)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -130,7 +130,8 @@ class _Run:
             return self.treat(item, prefix)
         except SrkitError as error:
             _log.debug("item failed", exc_info=True)
-            return ItemResult(item.path, item.domain, "failed", reason=str(error), exit_code=error.exit_code)
+            reason = str(error).removeprefix(f"{item.path}: ")  # the table's first column says it already
+            return ItemResult(item.path, item.domain, "failed", reason=reason, exit_code=error.exit_code)
         except Exception as error:  # noqa: BLE001  a source or normaliser of a plugin may raise anything
             _log.debug("item failed unexpectedly", exc_info=True)
             reason = f"failed unexpectedly with {type(error).__name__}; see the traceback with --debug, and report it"

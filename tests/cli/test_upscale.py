@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -121,3 +122,22 @@ def test_the_installed_command_does_it_in_a_process_of_its_own(plugin_file: Path
     )
     assert done.returncode == 0, done.stderr
     assert np.load(out).shape == (18, 22)
+
+
+def test_a_reason_in_the_table_does_not_repeat_the_path_beside_it(run: Run, image: Path, tmp_path: Path) -> None:
+    (image.parent / "bad.npy").write_bytes(b"no array")
+    result = run("upscale", image.parent, "--out", tmp_path / "out", "--model", "nearest", "--json")
+    failed = next(entry for entry in json.loads(result.stdout)["results"] if entry["status"] == "failed")
+    assert failed["reason"] == "is a broken .npy file; write it again"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape", "ascii:strict"])
+def test_names_that_the_terminal_cannot_hold_end_no_run(plugin_file: Path, image: Path, encoding: str) -> None:
+    odd = image.with_name(os.fsdecode(b"b\xff\xc3\xa9.npy"))
+    image.rename(odd)
+    command = [sys.executable, "-m", "srkit", "--plugin", plugin_file, "inspect", image.parent]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    table = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert table.returncode == 0, table.stderr
+    answer = subprocess.run([*command, "--json"], env=environment, capture_output=True, check=True)
+    assert [entry["path"] for entry in json.loads(answer.stdout.decode("utf-8"))] == [str(odd)]

@@ -69,8 +69,8 @@ def _tiff(path: Path, folder: str, output_format: str) -> Iterator[Item | Skippe
         with tifffile.TiffFile(path) as tiff:
             tags = tiff.pages[0].tags
             foreign = any(tag in tags for tag in (*GEO_TAGS, *RAW_TAGS))
-    except (tifffile.TiffFileError, struct.error, ValueError, IndexError, KeyError, OSError) as error:
-        yield Skipped(path, f"is a broken TIFF file ({type(error).__name__})")
+    except (tifffile.TiffFileError, struct.error, ValueError, IndexError, KeyError, OSError):
+        yield Skipped(path, "is a broken TIFF file, perhaps cut short; fetch it again")
         return
     if not foreign:
         yield _item(path, folder, chosen_format("tiff", output_format), "possible")
