@@ -13,6 +13,7 @@ from srkit.errors import ModelError, nearest_known
 from srkit.grid import Scale
 from srkit.models.file import Model, load_model, read_info
 from srkit.models.info import ModelInfo
+from srkit.networks.interpolation import KINDS
 from srkit.plugins import Plugins
 
 SUFFIX = ".safetensors"
@@ -119,8 +120,9 @@ def _named(plugins: Plugins, name: str, scale: Scale | None, channels: int) -> S
     same = [entry for entry in entries if entry.name == name]
     if not same:
         known = sorted({entry.name for entry in entries if entry.info})
+        hint = nearest_known(name, [*known, *KINDS])
         raise ModelError(
-            f"no model named {name!r} (on the shelf: {', '.join(known) or 'none'}){nearest_known(name, known)}; "
+            f"no model named {name!r} (on the shelf: {', '.join(known) or 'none'}){hint}; "
             "give the path of a model file, or see `srkit models list`"
         )
     fitting = [entry for entry in same if entry.info and _problem(entry.info, scale, channels) is None]

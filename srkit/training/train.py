@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from srkit.config import Recipe
 from srkit.data.cache import ArrayCache
 from srkit.data.loader import BatchMaker, iter_batches
 from srkit.data.opening import OpenItems
-from srkit.errors import RecipeError
+from srkit.errors import OutputError, RecipeError
+from srkit.files import DISK_FULL
 from srkit.plugins import Plugins, load_plugins
 from srkit.training.building import build_networks, build_phases
 from srkit.training.checkpoint import RunState, restore_newest, write_checkpoint
@@ -95,14 +96,27 @@ def train(
         Where recipe and data do not fit.
     DivergedError
         Where a loss is no number; the newest checkpoint is the last good state.
+    OutputError
+        Where the run folder cannot be written.
     """
     plugins = plugins or load_plugins()
     folder = RunFolder(Path(out))
     chosen = _recipe_of_run(plugins, recipe, folder, _paths(data), resume=resume)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), _disk_full_in_words(folder.root):
         torch.manual_seed(chosen.seed)
         with ExitStack() as stack:
             return _Run(plugins, chosen, folder, stack).go(progress)
+
+
+@contextmanager
+def _disk_full_in_words(root: Path) -> Iterator[None]:
+    """Say what a full disk means for the run, whoever of those that write into its folder meets it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        raise OutputError(f"run folder {root}: the disk is full; free some space and go on with --resume") from error
 
 
 def _paths(data: Path | Sequence[Path]) -> tuple[Path, ...]:

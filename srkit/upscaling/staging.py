@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
@@ -14,10 +13,10 @@ from types import TracebackType
 from typing import Self
 
 from srkit.errors import OutputError, PluginError, SrkitError
+from srkit.files import DISK_FULL
 from srkit.upscaling.naming import FileId, file_id
 
 NAME_LIMIT = 150  # bytes of a name that is reused in a hidden one; file systems allow 255
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 HARDLY_FREE = 64 * 1024  # bytes; below, a failure that says nothing is put down to the disk
 _log = logging.getLogger(__name__)
 
@@ -172,7 +171,7 @@ def output_error(error: Exception, target: Path) -> SrkitError:
 def _is_full(error: BaseException | None) -> bool:
     """Tell whether a full disk is the cause of an error, which a library may have wrapped in its own."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -169,6 +169,11 @@ def test_of_several_scales_by_one_name_the_fitting_one_is_taken(
     assert find_model(plugins, name="same", domain="careful", scale=Scale(4, 4), channels=1).info.scale == Scale(4, 4)
 
 
+def test_a_misspelt_interpolation_gets_a_hint(plugins: Plugins, shelf: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model named 'bicubc'.*did you mean 'bicubic'"):
+        find_model(plugins, name="bicubc", domain="mri", scale=None, channels=1)
+
+
 def test_an_unknown_name_gets_a_hint(plugins: Plugins, shelf: Path, put: Put) -> None:
     put(shelf, "sharp")
     with pytest.raises(ModelError, match=r"did you mean 'sharp'.*srkit models list"):

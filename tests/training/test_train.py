@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from srkit.config import Recipe
 from srkit.data.split import NAMES
-from srkit.errors import DivergedError, RecipeError, SrkitWarning, UsageError
+from srkit.errors import DivergedError, OutputError, RecipeError, SrkitWarning, UsageError
 from srkit.models.file import load_model, read_info
 from srkit.training import resolve_recipe, train
 
@@ -226,6 +226,17 @@ def test_a_corrupt_item_is_left_out_and_counted(recipe, toy_plugins, toy_data, t
         result = train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
     assert result.left_out == 2
     assert {str(entry.message).split(".npy")[0][-6:] for entry in caught} == {"broken", "_empty"}
+
+
+def test_a_full_disk_is_told_in_words(recipe, toy_plugins, toy_data, tmp_path):
+    log = tmp_path / "run" / "log.jsonl"
+
+    def fill_the_disk(done, total, note):
+        log.unlink()
+        log.symlink_to("/dev/full")
+
+    with pytest.raises(OutputError, match=r"run: the disk is full; free some space and go on with --resume"):
+        train(recipe, data=toy_data, out=log.parent, plugins=toy_plugins, progress=fill_the_disk)
 
 
 def test_no_subject_is_in_two_splits(recipe, toy_plugins, save_array, tmp_path):
