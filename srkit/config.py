@@ -108,13 +108,16 @@ class PhaseSection(Section):
     """Some steps with one optimiser, one schedule and weighted losses.
 
     `learning_rate` is one rate or a list of [step of the phase, rate]; a rate holds until the next milestone.
-    A phase with a loss against a discriminator trains that discriminator too.
+    A phase with a loss against a discriminator trains that discriminator too; over the first `adversarial_ramp` steps
+    that loss's weight rises from nothing. `gradient_clip` is the norm to which gradients are shortened.
     """
 
     name: str
     steps: int = Field(ge=1)
     optimizer: OptimizerSection = OptimizerSection()
     learning_rate: Schedule = ((0, 1e-4),)
+    adversarial_ramp: int = Field(default=0, ge=0)
+    gradient_clip: Rate | None = None
     losses: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)
 
     @field_validator("learning_rate")
@@ -179,6 +182,9 @@ class Recipe(Section):
         Specs that the domain understands; None for the domain's own degradation.
     options
         The domain's options, as `srkit train --help` lists them.
+    ema
+        Share of the past in a running mean of the generator's weights (0.999, say), which is then what is validated
+        and saved; 0 for none.
     validate_every, samples_every, checkpoint_every, log_every
         In steps; 0 for never.
     """
@@ -198,6 +204,7 @@ class Recipe(Section):
     data: DataSection = DataSection()
     phases: tuple[PhaseSection, ...] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict)
+    ema: float = Field(default=0.0, ge=0, lt=1)
     validate_every: Every = 200
     samples_every: Every = 200
     checkpoint_every: Every = 200

@@ -43,6 +43,8 @@ def srkit_networks() -> Sequence[NetworkFactory]:
         NetworkFactory("attention", "generator", _lazily("srkit.networks.attention", "WindowedTransformer")),
         NetworkFactory("srcnn", "generator", _lazily("srkit.networks.srcnn", "SRCNN")),
         NetworkFactory("vgg", "discriminator", _lazily("srkit.networks.discriminator", "VGGDiscriminator")),
+        NetworkFactory("patch", "discriminator", _lazily("srkit.networks.critics", "PatchDiscriminator")),
+        NetworkFactory("unet", "discriminator", _lazily("srkit.networks.critics", "UNetDiscriminator")),
     ]
 
 

@@ -43,7 +43,7 @@ class DepthwiseConvolution(nn.Module):
             return plain
         means = x.flatten(2).mean(dim=2)
         shares = torch.softmax(self.shares(means) / TEMPERATURE, dim=1)
-        experts = self.kernels.unflatten(0, (self.experts, self.features))
+        experts = self.kernels.reshape(self.experts, self.features, *self.kernels.shape[1:])
         kernels = torch.einsum("ne,e...->n...", shares.to(experts.dtype), experts).flatten(0, 1)
         groups = x.reshape(1, -1, *x.shape[2:])  # every image of the batch has kernels of its own
         mixed: Tensor = _CONVOLVE[self.ndim](groups, kernels.to(x.dtype), padding=KERNEL // 2, groups=groups.shape[1])

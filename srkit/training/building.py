@@ -16,6 +16,7 @@ from srkit.errors import RecipeError, nearest_known
 from srkit.losses.adversarial import Game
 from srkit.losses.perceptual import PerceptualLoss
 from srkit.plugins import Plugins
+from srkit.training.average import Average
 from srkit.training.compute import Compute
 from srkit.training.phase import Phase
 from srkit.training.players import Player, Term, adversarial_terms
@@ -26,11 +27,17 @@ FILLED_IN = ("ndim", "scale")
 
 @dataclass
 class Networks:
-    """The generator of a run, and the discriminator where a phase needs one."""
+    """The generator of a run, the discriminator where a phase needs one, and the running mean where one is wanted."""
 
     generator: nn.Module
     discriminator: nn.Module | None = None
     losses: dict[str, nn.Module] = field(default_factory=dict)
+    average: Average | None = None
+
+    @property
+    def product(self) -> nn.Module:
+        """What is validated and saved."""
+        return self.generator if self.average is None else self.average.network
 
 
 def build_networks(plugins: Plugins, recipe: Recipe, channels: int, compute: Compute) -> Networks:
@@ -47,7 +54,9 @@ def build_networks(plugins: Plugins, recipe: Recipe, channels: int, compute: Com
     discriminator = None
     if any(is_adversarial(loss) for loss in losses.values()):
         discriminator = _placed(_build_network(plugins, "discriminator", recipe, channels), compute)
-    return Networks(_placed(generator, compute), discriminator, {n: m.to(compute.device) for n, m in losses.items()})
+    generator = _placed(generator, compute)
+    average = Average(generator, recipe.ema) if recipe.ema else None
+    return Networks(generator, discriminator, {n: m.to(compute.device) for n, m in losses.items()}, average)
 
 
 def is_adversarial(loss: nn.Module) -> bool:
@@ -71,17 +80,20 @@ def _build_phase(section: PhaseSection, networks: Networks, compute: Compute) ->
     for name, weight in section.losses.items():
         loss = networks.losses[name]
         if is_adversarial(loss) and networks.discriminator is not None:
-            own, other = adversarial_terms(name, weight, cast(Game, loss), networks.discriminator)
+            own, other = adversarial_terms(
+                name, weight, cast(Game, loss), networks.discriminator, ramp=section.adversarial_ramp
+            )
             terms.append(own)
             opposing.append(other)
         else:
             terms.append(Term(name, weight, loss))
-    players = [Player("generator", networks.generator, terms, _optimizer(section.optimizer, networks.generator))]
+    optimizer, clip = _optimizer(section.optimizer, networks.generator), section.gradient_clip
+    players = [Player("generator", networks.generator, terms, optimizer, clip=clip)]
     if len(opposing) > 1:
         raise RecipeError(f"phase {section.name!r} has {len(opposing)} adversarial losses; one discriminator plays one")
     if opposing and networks.discriminator is not None:
         optimizer = _optimizer(section.optimizer, networks.discriminator)
-        players.insert(0, Player("discriminator", networks.discriminator, opposing, optimizer))
+        players.insert(0, Player("discriminator", networks.discriminator, opposing, optimizer, clip=clip))
     return Phase(
         section.name,
         steps=section.steps,
@@ -89,6 +101,7 @@ def _build_phase(section: PhaseSection, networks: Networks, compute: Compute) ->
         generator=networks.generator,
         players=players,
         compute=compute,
+        average=networks.average,
         perceptual=any(is_perceptual(networks.losses[name]) for name in section.losses),
     )
 

@@ -88,6 +88,8 @@ def _captured(state: RunState) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors = {f"generator.{n}": t for n, t in state.networks.generator.state_dict().items()}
     if state.networks.discriminator is not None:
         tensors |= {f"discriminator.{n}": t for n, t in state.networks.discriminator.state_dict().items()}
+    if state.networks.average is not None:
+        tensors |= {f"average.{n}": t for n, t in state.networks.average.network.state_dict().items()}
     for player in state.phase.players:
         tensors |= _optimizer_tensors(f"optimizer.{player.name}", player.optimizer)
     tensors["rng"] = torch.get_rng_state()
@@ -125,6 +127,8 @@ def _restore(state: RunState, tensors: Mapping[str, Tensor], notes: Mapping[str,
         state.networks.generator.load_state_dict(_below(tensors, "generator."))
         if state.networks.discriminator is not None:
             state.networks.discriminator.load_state_dict(_below(tensors, "discriminator."))
+        if state.networks.average is not None:
+            state.networks.average.network.load_state_dict(_below(tensors, "average."))
     except RuntimeError as error:
         raise RecipeError(f"{path} is of other networks than the recipe's; use the run's recipe") from error
     state.progress.phase, state.progress.phase_step = names.index(notes["phase"]), int(notes["phase_step"])

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from srkit.data.loader import Batch
+from srkit.training.average import Average
 from srkit.training.compute import Compute
+from srkit.training.guard import Flatness
 from srkit.training.players import Player
 
 
@@ -25,8 +27,15 @@ class Phase:
         Maps LR to SR.
     players
         In playing order: a discriminator learns first, as in the paper, then the generator.
+    average
+        Follows the generator from step to step.
     perceptual
         Whether a loss is after looks rather than fidelity.
+
+    Attributes
+    ----------
+    rate_factor
+        By what the schedule's rates are multiplied: 1, or less after the guard lowered them.
     """
 
     def __init__(  # noqa: PLR0913  a phase has this many parts
@@ -38,9 +47,13 @@ class Phase:
         generator: nn.Module,
         players: Sequence[Player],
         compute: Compute,
+        average: Average | None = None,
         perceptual: bool = False,
     ) -> None:
         self.name = name
+        self.rate_factor = 1.0
+        self._average = average
+        self._flatness = Flatness()
         self.steps = steps
         self.perceptual = perceptual
         self.players = tuple(players)
@@ -50,20 +63,28 @@ class Phase:
 
     def learning_rate(self, step: int) -> float:
         """Return the rate of a step of this phase."""
-        return self._learning_rate_at(step)
+        return self._learning_rate_at(step) * self.rate_factor
+
+    @property
+    def health(self) -> dict[str, float]:
+        """What the players tell of the last step: gradient norms, and how a game stands."""
+        return {name: value for player in self.players for name, value in player.health.items()}
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """Take step number `step` of the phase on `batch`; return the unweighted losses by name."""
         for player in self.players:
             for group in player.optimizer.param_groups:
-                group["lr"] = self._learning_rate_at(step)
+                group["lr"] = self.learning_rate(step)
         batch = self._compute.place(batch)
         losses: dict[str, float] = {}
         with self._compute.autocast():
             sr = self._generator(batch.lr).float()
             hr = known_target(sr, batch)
             for player in self.players:
-                losses.update(player.play(sr, hr))
+                losses.update(player.play(sr, hr, step))
+        self._flatness.check(sr, hr)
+        if self._average is not None:
+            self._average.update()
         return losses
 
 

@@ -5,38 +5,56 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from srkit.errors import DivergedError
-from srkit.losses.adversarial import Game
+from srkit.losses.adversarial import Game, r1_penalty
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Term:
-    """A weighted loss, ``compute(sr, hr)`` to a scalar, both ``(N, C, *spatial)`` in network range."""
+    """A weighted loss, ``compute(sr, hr)`` to a scalar, both ``(N, C, *spatial)`` in network range.
+
+    Over the first `ramp` steps of a phase the weight rises evenly from nothing. `health` holds figures of the last
+    computation that tell how a game stands.
+    """
 
     name: str
     weight: float
     compute: Callable[[Tensor, Tensor], Tensor]
+    ramp: int = 0
+    health: dict[str, float] = field(default_factory=dict)
+
+    def weight_at(self, step: int) -> float:
+        """Return the weight in a step of the phase, the first being 0."""
+        return self.weight * min(1.0, (step + 1) / self.ramp) if self.ramp else self.weight
 
 
 class Player:
-    """A network that minimises the weighted sum of its terms with its own optimiser."""
+    """A network that minimises the weighted sum of its terms with its own optimiser.
 
-    def __init__(self, name: str, network: nn.Module, terms: Sequence[Term], optimizer: Optimizer) -> None:
+    With `clip` the gradient is shortened to that norm at most. `health` tells of the last step: the gradient's norm
+    before it was clipped, and what the terms have to say.
+    """
+
+    def __init__(
+        self, name: str, network: nn.Module, terms: Sequence[Term], optimizer: Optimizer, *, clip: float | None = None
+    ) -> None:
         self.name = name
+        self.clip = clip
+        self.health: dict[str, float] = {}
         self.network = network
         self.terms = tuple(terms)
         self.optimizer = optimizer
 
-    def play(self, sr: Tensor, hr: Tensor) -> dict[str, float]:
-        """Take one step; return the unweighted losses by name.
+    def play(self, sr: Tensor, hr: Tensor, step: int = 0) -> dict[str, float]:
+        """Take step number `step` of a phase; return the unweighted losses by name.
 
-        Raises DivergedError for a loss that is no number, before anything has changed.
+        Raises DivergedError for a loss or a gradient that is no number, before any weight has changed.
         """
         losses = {term.name: term.compute(sr, hr) for term in self.terms}
         values = {name: float(loss.detach()) for name, loss in losses.items()}
@@ -45,15 +63,35 @@ class Player:
                 raise DivergedError(
                     f"loss {name!r} became {value}; resume from the last checkpoint with a lower learning rate"
                 )
-        total = torch.stack([term.weight * losses[term.name].float() for term in self.terms]).sum()
+        total = torch.stack([term.weight_at(step) * losses[term.name].float() for term in self.terms]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        self._check_gradient()
         self.optimizer.step()
         return values
 
+    def _check_gradient(self) -> None:
+        """Measure the gradient, and clip it where that is asked for."""
+        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.clip or math.inf))
+        if not math.isfinite(norm):
+            raise DivergedError(
+                f"the gradient of the {self.name} became {norm}; resume from the last checkpoint with a lower "
+                "learning rate, or set gradient_clip"
+            )
+        self.health = {f"{self.name} gradient": norm}
+        for term in self.terms:
+            self.health.update(term.health)
 
-def adversarial_terms(name: str, weight: float, loss: Game, discriminator: nn.Module) -> tuple[Term, Term]:
-    """Return the generator's and the discriminator's term of an adversarial loss."""
+
+def adversarial_terms(
+    name: str, weight: float, loss: Game, discriminator: nn.Module, *, ramp: int = 0
+) -> tuple[Term, Term]:
+    """Return the generator's and the discriminator's term of an adversarial loss.
+
+    The discriminator's term tells the mean probability that it gives real and fake images to be real.
+    """
+    health: dict[str, float] = {}
+    penalty = float(getattr(loss, "r1", 0.0))
 
     def of_generator(sr: Tensor, hr: Tensor) -> Tensor:
         with frozen(discriminator):
@@ -61,9 +99,16 @@ def adversarial_terms(name: str, weight: float, loss: Game, discriminator: nn.Mo
             return loss.generator(discriminator(sr), real)
 
     def of_discriminator(sr: Tensor, hr: Tensor) -> Tensor:
-        return loss.discriminator(discriminator(hr), discriminator(sr.detach()))
+        real = hr.detach().requires_grad_() if penalty else hr
+        real_logits, fake_logits = discriminator(real), discriminator(sr.detach())
+        with torch.no_grad():
+            health["D(real)"] = float(torch.sigmoid(real_logits.float()).mean())
+            health["D(fake)"] = float(torch.sigmoid(fake_logits.float()).mean())
+        found = loss.discriminator(real_logits, fake_logits)
+        return found + penalty / 2 * r1_penalty(real_logits, real) if penalty else found
 
-    return Term(name, weight, of_generator), Term("discriminator", 1.0, of_discriminator)
+    own = Term(name, weight, of_generator, ramp)
+    return own, Term("discriminator", 1.0, of_discriminator, health=health)
 
 
 @contextmanager

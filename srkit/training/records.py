@@ -40,15 +40,18 @@ class Log:
         self._path = path
         self._every = every
         self._pace = Pace()
-        if path.exists():
-            self._forget(after)
+        if path.is_file():
+            self.forget(after)
 
     def on_step(self, report: StepReport) -> None:
         """Write a line where it is due."""
         pace = self._pace.tick()
         if self._every and (report.step % self._every == 0 or report.is_last):
             rates = {"learning_rate": report.learning_rate, "steps_per_second": round(pace, 3)}
-            self.write({"step": report.step, "phase": report.phase.name, "losses": dict(report.losses), **rates})
+            health = {"health": finite(report.phase.health)}
+            self.write(
+                {"step": report.step, "phase": report.phase.name, "losses": dict(report.losses), **rates, **health}
+            )
 
     def on_validation(self, report: StepReport, found: Figures) -> None:
         """Write the figures."""
@@ -59,8 +62,8 @@ class Log:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry, allow_nan=False) + "\n")
 
-    def _forget(self, after: int) -> None:
-        """Drop lines beyond the checkpoint that a resumed run goes on from: they will come again."""
+    def forget(self, after: int) -> None:
+        """Drop lines beyond the checkpoint that the run goes on from: they will come again."""
         kept = [line for line in self._path.read_text(encoding="utf-8").splitlines() if _step_of(line) <= after]
         self._path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 

@@ -21,6 +21,7 @@ from srkit.plugins import Plugins, load_plugins
 from srkit.training.building import build_networks, build_phases
 from srkit.training.checkpoint import RunState, restore_newest, write_checkpoint
 from srkit.training.compute import choose_compute
+from srkit.training.guard import apply_rate_factor, guarded
 from srkit.training.interruption import Interruption
 from srkit.training.loop import Observer, StepReport, run_phases
 from srkit.training.modelling import described_state, model_info, write_model
@@ -150,6 +151,7 @@ class _Run:
         self.networks = build_networks(plugins, recipe, self.material.channels, self.compute)
         self.state = RunState(self.networks, build_phases(recipe, self.networks, self.compute))
         self.resumed = restore_newest(folder.checkpoints, self.state)
+        apply_rate_factor(self.state.phases, self.state.notes)
         self.train_items = self._open_items(plugins, "train", recipe.patch)
         self.log = Log(folder.log, recipe.log_every, after=self.state.step)
         self.validation = self._validation(plugins)
@@ -160,11 +162,11 @@ class _Run:
             logger.info("resumed at step %d of %d", self.state.step, self.recipe.steps)
         interruption = self.stack.enter_context(Interruption())
         observers = self._observers(progress, interruption)
-        batches = iter_batches(self._batch_maker(), self.state.step, workers=self.recipe.data.workers)
+        if not self.resumed:
+            write_checkpoint(self.folder.checkpoints, self.state)  # the first good state to go back to
         interrupted = False
         try:
-            with closing(batches):
-                run_phases(self.state.phases, batches, self.state.progress, observers)
+            guarded(lambda: self._run(observers), self._roll_back, self.state.phases, self.state.notes)
         except KeyboardInterrupt:
             interrupted = True
             if self.state.progress.at_rest:
@@ -172,6 +174,21 @@ class _Run:
             else:  # a second signal struck amid a step: the newest checkpoint is the last good state
                 restore_newest(self.folder.checkpoints, self.state)
         return self._result(interrupted=interrupted)
+
+    def _run(self, observers: Sequence[Observer]) -> None:
+        batches = iter_batches(self._batch_maker(), self.state.step, workers=self.recipe.data.workers)
+        with closing(batches):
+            run_phases(self.state.phases, batches, self.state.progress, observers)
+
+    def _roll_back(self) -> int:
+        """Return to the newest checkpoint, with optimisers that know nothing later; return its step."""
+        for phase in self.state.phases:
+            for player in phase.players:
+                player.optimizer.state.clear()
+        restore_newest(self.folder.checkpoints, self.state)
+        self.log.forget(self.state.step)
+        self.log.write({"step": self.state.step, "event": "rolled back after divergence, learning rate lowered"})
+        return self.state.step
 
     def on_step(self, report: StepReport) -> None:
         """Write a checkpoint where it is due: every so many steps, and at the end of a phase."""
@@ -196,7 +213,7 @@ class _Run:
         self.validation.listeners = (self.log, board, bar, self)
         samples = Samples(
             self.folder.root / "samples",
-            self.networks.generator,
+            self.networks.product,
             self.validation.patches,
             self.compute,
             self.recipe.samples_every,
@@ -208,7 +225,7 @@ class _Run:
         items = self._open_items(plugins, "val", patch)
         known = verbs.metrics(plugins)
         found = Validation(
-            self.networks.generator,
+            self.networks.product,
             hold_out(items, patch, seed=self.recipe.seed, cache=self.cache),
             {name: known[name] for name in METRICS if name in known},
             self.compute,
@@ -241,7 +258,7 @@ class _Run:
         begun = self.state.phases[: self.state.progress.phase + 1]
         state = described_state(self.state.step, self._figures(), self.baselines)
         perceptual = any(phase.perceptual for phase in begun)
-        generator = self.networks.generator
+        generator = self.networks.product
         info = model_info(self.recipe, self.material, generator, perceptual=perceptual, state=state)
         return write_model(path, generator, info)
 
