@@ -15,6 +15,7 @@ from srkit_satellite.opening import JPEG_MAGIC, PNG_MAGIC, driver_of, first_byte
 from srkit_satellite.places import Footprint, footprint_of, groups_of
 from srkit_satellite.product import MTD_MARK, Product, is_product, read_product
 from srkit_satellite.stack import open_stack
+from srkit_satellite.virtual import REFUSAL, is_virtual, open_virtual
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".gtif", ".btf", ".tf8")
 JP2_SUFFIXES = (".jp2", ".j2k", ".j2c")
@@ -30,7 +31,7 @@ def discover(root: Path, options: Mapping[str, Any]) -> Iterator[Item | Skipped]
     """
     items: list[Item] = []
     footprints: list[Footprint | None] = []
-    for found in _everything(list(files_below(root))):
+    for found in _everything(list(files_below(root)), virtual=bool(options.get("allow_vrt")), named=root.is_file()):
         if isinstance(found, Skipped):
             yield found
         else:
@@ -40,8 +41,10 @@ def discover(root: Path, options: Mapping[str, Any]) -> Iterator[Item | Skipped]
         yield replace(item, group=group or f"file:{item.stem}")
 
 
-def _everything(files: list[tuple[Path, str]]) -> Iterator[tuple[Item, Footprint | None] | Skipped]:
-    """Yield products, and then what belongs to none."""
+def _everything(
+    files: list[tuple[Path, str]], *, virtual: bool, named: bool
+) -> Iterator[tuple[Item, Footprint | None] | Skipped]:
+    """Yield products, virtual rasters if asked for (or a word on one that was `named`), and then all else."""
     taken: set[Path] = set()
     for path, folder in files:
         if path in taken or not is_product(path):
@@ -55,9 +58,23 @@ def _everything(files: list[tuple[Path, str]]) -> Iterator[tuple[Item, Footprint
         taken.update(product.files)
         yield from _groups(product, folder)
     for path, folder in files:
+        if path not in taken and path.suffix.lower() == ".vrt" and (virtual or named) and is_virtual(path):
+            yield _virtual(path, folder) if virtual else Skipped(path, REFUSAL)
+            continue
         found = None if path in taken else _look(path, folder)
         if found is not None:
             yield found
+
+
+def _virtual(path: Path, folder: str) -> tuple[Item, Footprint | None] | Skipped:
+    try:
+        dataset, files = open_virtual(path)
+    except InputError as error:
+        return Skipped(path, str(error).removeprefix(f"{path}: "))
+    with dataset:
+        tied = Georeference.of(dataset)
+        item = Item(tuple(dict.fromkeys((path, *files))), NAME, folder=folder, stem=path.stem, suffix=".tif")
+        return item, footprint_of(dataset, tied)
 
 
 def _groups(product: Product, folder: str) -> Iterator[tuple[Item, Footprint | None] | Skipped]:

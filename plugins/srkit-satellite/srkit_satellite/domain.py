@@ -23,6 +23,7 @@ OPTIONS = (
         "what a band tagged as alpha is (auto: by its name and values; RGB+NIR files often tag the infrared so)",
         choices=("auto", "alpha", "image"),
     ),
+    Option("allow_vrt", bool, False, "treat virtual rasters (.vrt) too; such a file can read any file of this machine"),
     Option("co", str, (), "a GeoTIFF creation option as KEY=VALUE, such as COMPRESS=ZSTD", many=True),
     Option(
         "profile",

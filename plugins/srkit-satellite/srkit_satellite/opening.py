@@ -93,7 +93,7 @@ def open_raster(path: Path) -> Any:
         with rasterio.Env(GDAL_GEOREF_SOURCES="PAM,TABFILE,WORLDFILE,INTERNAL"):
             dataset = _opened(path, driver)
     try:
-        _check_claims(path, dataset)
+        check_claims(path, dataset)
     except InputError:
         dataset.close()
         raise
@@ -128,7 +128,8 @@ def _check_side_files(path: Path) -> None:
             raise InputError(f"{path}: the file {name} beside it is no TIFF; move it away to go on without it")
 
 
-def _check_claims(path: Path, dataset: Any) -> None:
+def check_claims(path: Path, dataset: Any) -> None:
+    """Raise InputError for what an opened raster claims and no output could hold, or no memory."""
     if dataset.count == 0:
         names = ", ".join(dataset.subdatasets[:5])
         raise InputError(f"{path}: is a container without bands of its own ({names}); extract one of its rasters")

@@ -19,6 +19,7 @@ from srkit_satellite.rules import RULES
 from srkit_satellite.stack import open_stack
 from srkit_satellite.tags import provenance_of
 from srkit_satellite.validity import Validity, usable_nodata
+from srkit_satellite.virtual import is_virtual, open_virtual
 
 READ_ROWS = 256
 READ_BYTES = 2**26
@@ -125,6 +126,10 @@ class RasterSource:
 
 def open_item(item: Item, options: Mapping[str, Any]) -> RasterSource:
     """Return the source of an item. Raises InputError, in one sentence, for what cannot be treated correctly."""
+    if options.get("allow_vrt") and is_virtual(item.path):
+        virtual, files = open_virtual(item.path)
+        stack = Stack(virtual, tuple(dict.fromkeys((item.path, *files))), item.path.name, "VRT")
+        return RasterSource(item.path, options, stack)
     if not item.key:
         return RasterSource(item.path, options)
     product = read_product(item.path)
