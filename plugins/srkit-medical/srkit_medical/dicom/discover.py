@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from srkit.domain import Item, Options, Skipped
 from srkit.files import files_below
+from srkit_medical.dicom.directory import files_listed, is_directory_record
 from srkit_medical.dicom.grouping import Series, group
-from srkit_medical.dicom.instance import DIRECTORY, Instance, read_instance
+from srkit_medical.dicom.instance import Instance, read_instance
 from srkit_medical.dicom.reading import MultiFrameError, UnfitError, claims_dicom
 from srkit_medical.nifti.names import AS_NIFTI
 
@@ -22,12 +23,15 @@ SUFFIXES = {".dcm", ".dicom", ".ima"}
 def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item | Skipped]:
     """Yield an item per series at `root`, and what is DICOM but no item.
 
-    Files of other kinds, DICOMDIRs and hidden files are passed over. Slices of one series may lie in several folders;
+    A DICOMDIR as `root` stands for the files that it lists. Below a folder files of other kinds, DICOMDIRs and hidden
+    files are passed over. Slices of one series may lie in several folders;
     whole copies of a series in several folders are an item each.
     """
     instances: list[Instance] = []
     broken: list[tuple[Path, UnfitError]] = []
-    for path, _ in files_below(root):
+    paths, missing, root = _files(root)
+    yield from missing
+    for path in paths:
         try:
             if _is_candidate(path):
                 instances.append(read_instance(path))
@@ -47,6 +51,15 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
             yield Skipped(entry.first.path, reason)
     for item in _items(root, [entry for entry in series if id(entry) not in torn]):
         yield _finished(item, root, options)
+
+
+def _files(root: Path) -> tuple[list[Path], list[Skipped], Path]:
+    """Return the files to be read, what is missing, and the folder that outputs are named after."""
+    if not root.is_file() or not is_directory_record(root):
+        return [path for path, _ in files_below(root)], [], root
+    listed = list(files_listed(root))
+    found, missing = [p for p in listed if isinstance(p, Path)], [p for p in listed if isinstance(p, Skipped)]
+    return found, missing, root.parent
 
 
 def _finished(item: Item | Skipped, root: Path, options: Mapping[str, Options]) -> Item | Skipped:
@@ -73,17 +86,10 @@ def _lacks(series: Series, path: Path, error: UnfitError) -> bool:
 
 def _is_candidate(path: Path) -> bool:
     if claims_dicom(path):
-        return not _is_directory_record(path)
+        return not is_directory_record(path)
     if path.suffix.lower() in SUFFIXES:
         raise UnfitError("is named like a DICOM file, but is none")
     return False
-
-
-def _is_directory_record(path: Path) -> bool:
-    if path.name.upper() != "DICOMDIR":
-        return False
-    with path.open("rb") as file:
-        return DIRECTORY.encode() in file.read(512)
 
 
 def _items(root: Path, series: list[Series]) -> Iterator[Item]:

@@ -111,7 +111,7 @@ def read_header(path: Path) -> VolumeHeader:
     """Return the header of a file, tested. A pair is named by its ``.hdr`` file.
 
     Raises InputError if the header is broken, claims more voxels than the file can hold, or describes voxels that
-    no grey-value network may treat (complex numbers, colours, vectors, 64-bit integers).
+    no grey-value network may treat (complex numbers, colours, vectors).
     """
     try:
         kind, order = sniff(peek(path, 540))
@@ -231,8 +231,6 @@ def _supported(path: Path, dtype: np.dtype[Any]) -> np.dtype[Any]:
         reason = "holds complex numbers; take the magnitude first"
     elif dtype.names:
         reason = "holds colours (RGB); medical networks treat grey values, take one channel first"
-    elif dtype.kind in "iu" and dtype.itemsize == 8:
-        reason = "holds 64-bit integers, which no float type holds; store it with 32-bit integers first"
     elif dtype.kind == "f" and dtype.itemsize > 8:
         reason = "holds 128-bit floats; store it with 64-bit floats first"
     elif dtype.itemsize == 0:  # what nibabel has no type for on this machine

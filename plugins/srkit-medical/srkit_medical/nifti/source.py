@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from srkit.domain import Item, Options
+from srkit.errors import InputError
 from srkit.grid import Grid, Role, Slab, Window
 from srkit.image import Block, Channel, Encoding
 from srkit_medical.nifti.compression import is_gzip, unpacked_copy
@@ -77,6 +79,7 @@ def open_file(item: Item, options: Options) -> NiftiSource:
     header = read_header(item.path)
     forms = forms_of(header, use=options.get("use", "auto"), assume_scanner=bool(options.get("assume_scanner", False)))
     header, voxels = _mapped(header)
+    header = narrowed(header, voxels)
     label = is_label_map(header, voxels, asked=bool(options.get("label", False)))
     return NiftiSource(header, forms, voxels, label=label)
 
@@ -89,6 +92,18 @@ def _mapped(header: VolumeHeader) -> tuple[VolumeHeader, npt.NDArray[Any]]:
         file.seek(size)
         header = with_footer(header, file.read(tail))
         return header, np.memmap(file, header.dtype, mode="r", offset=header.offset, shape=shape, order="F")
+
+
+def narrowed(header: VolumeHeader, voxels: npt.NDArray[Any]) -> VolumeHeader:
+    """Return the header of 64-bit integers as one of 32 bits. Raises InputError where the numbers do not fit."""
+    if header.dtype.kind not in "iu" or header.dtype.itemsize < 8:
+        return header
+    limits = np.iinfo(np.int32)
+    for plane in range(voxels.shape[-2]):
+        part = voxels[..., plane, :]
+        if part.min() < limits.min or part.max() > limits.max:
+            raise InputError(f"{header.path}: holds 64-bit integers too large for 32; scale or cast it first")
+    return replace(header, dtype=np.dtype(np.int32))
 
 
 def _unpacked(path: Path, size: int, tail: int) -> IO[bytes]:

@@ -70,12 +70,32 @@ def test_impossible_headers_are_refused(
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("dtype", [np.complex64, np.complex128, np.int64, np.uint64])
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
 def test_voxels_that_no_float_holds_are_refused(make: Make, opened: Open, dtype: Any) -> None:
     image = nibabel.Nifti1Image(np.ones((4, 5, 3), dtype), np.eye(4), dtype=dtype)
     path = make("a.nii")
     nibabel.save(image, path)
     with pytest.raises(InputError, match="first"):
+        opened(path)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_64_bit_integers_that_fit_are_32_bits_wide(make: Make, opened: Open, dtype: Any) -> None:
+    data = np.arange(60, dtype=dtype).reshape(4, 5, 3) + dtype(2**31 - 60)
+    path = make("a.nii")
+    nibabel.save(nibabel.Nifti1Image(data, np.eye(4), dtype=dtype), path)
+    source = opened(path)
+    assert source.encoding.dtype == np.int32
+    np.testing.assert_array_equal(source.encoding.encode(source.read(source.extent).values)[0], data)
+
+
+@pytest.mark.parametrize(("dtype", "number"), [(np.int64, -(2**31) - 1), (np.int64, 2**31), (np.uint64, 2**63)])
+def test_64_bit_integers_that_do_not_fit_are_refused(make: Make, opened: Open, dtype: Any, number: int) -> None:
+    data = np.zeros((4, 5, 3), dtype)
+    data[1, 2, 1] = number
+    path = make("a.nii")
+    nibabel.save(nibabel.Nifti1Image(data, np.eye(4), dtype=dtype), path)
+    with pytest.raises(InputError, match="too large"):
         opened(path)
 
 
