@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srkit.allocator import tune_allocator
-from srkit.cli.printing import print_table
+from srkit.cli.printing import print_table, relative
 from srkit.cli.progress import progress_on_stderr
 from srkit.cli.session import session_of
 from srkit.errors import OutputError
@@ -54,8 +54,13 @@ def _print(result: DemoResult) -> None:
     if result.training is not None:
         print("The MRI figures are of a slab held out of the same volume that training saw.\n")
     rows: list[list[object]] = [
-        [s.sample.title, s.result.model, "verified" if s.result.status == "done" else s.result.reason, s.result.output]
+        [
+            s.sample.title,
+            s.result.model,
+            "verified" if s.result.status == "done" else s.result.reason,
+            relative(s.result.output, result.folder),
+        ]
         for s in result.shown
     ]
     rows += [[sample.title, "bicubic", answer, None] for sample, _, answer in result.inspected]
-    print_table(["sample", "model", "result", "output"], rows, title="Outputs")
+    print_table(["sample", "model", "result", "output"], rows, title=f"Outputs, below {result.folder}")
