@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -152,6 +152,7 @@ class Part:
     window: Window | None = None
 
 
+@runtime_checkable
 class PatchSampler(Protocol):
     """Finds windows worth training on: no air, no nodata."""
 

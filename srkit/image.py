@@ -232,6 +232,7 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
 class Normalizer(Protocol):
     """Maps an item's values to a network's range and back, with one mapping for the whole item.
 

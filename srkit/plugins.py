@@ -378,7 +378,7 @@ def normalizer(plugins: Plugins, domain: str, spec: Mapping[str, Any], source: S
     answer = _call(plugins, "srkit_normalizer", domain=domain, spec=spec, source=source)
     if answer is None:
         _without_default(domain, "srkit_normalizer")
-    return answer  # type: ignore[no-any-return]
+    return _checked(answer, Normalizer, plugins, "srkit_normalizer")  # type: ignore[no-any-return]
 
 
 def fit_normalizer(
@@ -410,7 +410,7 @@ def patches(plugins: Plugins, domain: str, source: Source, size: tuple[int, ...]
     answer = _call(plugins, "srkit_patches", domain=domain, source=source, size=size)
     if answer is None:
         _without_default(domain, "srkit_patches")
-    return answer  # type: ignore[no-any-return]
+    return _checked(answer, PatchSampler, plugins, "srkit_patches")  # type: ignore[no-any-return]
 
 
 def create_sink(plugins: Plugins, domain: str, target: Path, source: Source, plan: OutputPlan) -> Sink:

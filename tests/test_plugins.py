@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from srkit import Item, Skipped, UsageError, plugins
+from srkit import Item, Scale, Skipped, UsageError, plugins
 from srkit.errors import InputError, PluginError, UnknownDomainError
 from srkit.plugins import GROUP, Plugins, load_plugins
 
@@ -20,6 +21,7 @@ def srkit_domains():
 OWNER = """
 import srkit
 from pathlib import Path
+from typing import Any
 
 @srkit.hookimpl
 def srkit_domains():
@@ -360,6 +362,27 @@ def test_a_step_can_be_wrapped(installed) -> None:
     plain = "import srkit\n@srkit.hookimpl\ndef srkit_inspect(domain):\n    return [srkit.Finding('info', 'seen')]\n"
     loaded = installed(plain=plain, wrapper=audit)
     assert [f.text for f in plugins.inspect_source(loaded, "toy", None)] == ["seen", "audited"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "wanted"),
+    [
+        ("normalizer", {"spec": {"kind": "range"}, "source": None}, "Normalizer"),
+        ("patches", {"source": None, "size": (4, 4)}, "PatchSampler"),
+        ("degradation", {"spec": None, "source": None, "scale": Scale(2, 2)}, "Degradation"),
+        ("fit_normalizer", {"spec": {}, "sources": []}, "Mapping"),
+        ("split", {"items": [], "fractions": {}, "seed": 0}, "Mapping"),
+        ("open_source", {"item": Item((Path("x"),), "toy"), "options": {}}, "Source"),
+        ("create_sink", {"target": Path("x"), "source": None, "plan": None}, "Sink"),
+    ],
+)
+def test_every_answer_is_checked(installed, verb: str, arguments: dict[str, Any], wanted: str) -> None:
+    names = {"open_source": "srkit_open", "create_sink": "srkit_create"}
+    hook = names.get(verb, f"srkit_{verb}")
+    loaded = installed(bad=f"import srkit\n@srkit.hookimpl\ndef {hook}():\n    return 3\n")
+    domain = {} if verb == "open_source" else {"domain": "toy"}
+    with pytest.raises(PluginError, match=rf"{hook} answered with int instead of {wanted} .*bad"):
+        getattr(plugins, verb)(loaded, **domain, **arguments)
 
 
 @pytest.mark.parametrize("answer", ["3", "'text'", "[3]"])

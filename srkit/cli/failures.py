@@ -54,5 +54,5 @@ def _how_to_resume(error: KeyboardInterrupt, command: str) -> str:
     if isinstance(own, str):
         return own
     if command in ("train", "upscale"):
-        return "finished pieces are kept; go on with the same command and --resume"
+        return "what is finished is kept; go on with the same command and --resume"
     return "nothing was left behind; run the command again"
