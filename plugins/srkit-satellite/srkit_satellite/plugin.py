@@ -80,10 +80,14 @@ def srkit_fit_normalizer(domain: str, spec: Mapping[str, Any], sources: Iterable
 
 
 @hookimpl
-def srkit_degradation(domain: str, spec: Sequence[Mapping[str, Any]] | None) -> Degradation | None:
-    """Return a Gaussian of the usual MTF where a recipe names no steps; named steps are the core's to read."""
-    if domain != NAME or spec is not None:
+def srkit_degradation(domain: str, spec: Sequence[Mapping[str, Any]] | None, source: Source) -> Degradation | None:
+    """Return a Gaussian of the usual MTF, or of a sensor that a recipe names; all other steps are the core's."""
+    if domain != NAME:
         return None
+    if spec is not None:
+        from srkit_satellite.sensors import names_a_sensor, sensor_degradation
+
+        return sensor_degradation(spec, source) if names_a_sensor(spec) else None
     return Degradation((Step("gaussian", {"mtf": MTF_AT_NYQUIST}),))
 
 

@@ -142,7 +142,7 @@ def test_empty_scenes_and_large_patches_are_refused(make, opened):
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
 def test_default_degradation_has_its_response_at_nyquist_and_moves_nothing(factor):
-    degradation = srkit_degradation("satellite", None)
+    degradation = srkit_degradation("satellite", None, None)
     size = 24 * factor
     rows = torch.arange(size, dtype=torch.float64)
     centres = (torch.arange(24, dtype=torch.float64) + 0.5) * factor - 0.5

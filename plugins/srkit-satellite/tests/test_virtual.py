@@ -8,7 +8,8 @@ from srkit.plugins import load_plugins
 
 SOURCE = (
     "<SimpleSource><SourceFilename relativeToVRT='1'>{name}</SourceFilename><SourceBand>1</SourceBand>"
-    "<SrcRect xOff='0' yOff='0' xSize='30' ySize='20'/><DstRect xOff='{x}' yOff='0' xSize='30' ySize='20'/></SimpleSource>"
+    "<SrcRect xOff='0' yOff='0' xSize='30' ySize='20'/>"
+    "<DstRect xOff='{x}' yOff='0' xSize='30' ySize='20'/></SimpleSource>"
 )
 
 
