@@ -68,12 +68,20 @@ def _version(name: str) -> str | None:
 def _machine() -> dict[str, Any]:
     import torch
 
+    from srkit.networks.post_ops import fusing_works
+    from srkit.upscaling.memory import default_budget
+    from srkit.upscaling.precision import has_fast_bf16
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
-        "bf16": torch.cpu._is_avx512_bf16_supported(),  # torch offers no public name for it
+        "bf16": has_fast_bf16(device),
+        "fused": device == "cpu" and fusing_works(2, torch.float32),
+        "device": device,
+        "budget": default_budget(device),
         "gpus": gpus,
     }
 
@@ -87,6 +95,8 @@ def _print(facts: dict[str, Any]) -> None:
             ["Python", facts["python"]],
             ["machine", f"{machine['system']}, {machine['threads']} threads, {machine['cpu']}"],
             ["bf16 in hardware", "yes" if machine["bf16"] else "no"],
+            ["fused convolutions", "yes" if machine["fused"] else "no"],
+            ["networks run on", f"{machine['device']}, tiles within {machine['budget'] / 2**30:.3g} GiB"],
             ["GPU", ", ".join(machine["gpus"]) or "none"],
             *([name, found or "not installed"] for name, found in facts["libraries"].items()),
             *([name, value or "(empty)"] for name, value in facts["environment"].items()),

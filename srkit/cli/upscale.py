@@ -40,6 +40,15 @@ def upscale(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+    precision: Annotated[
+        str,
+        typer.Option("--precision", metavar="auto|fp32|bf16", help="auto takes bf16 where it is fast and harmless."),
+    ] = "auto",
+    memory: Annotated[
+        str | None,
+        typer.Option("--memory", metavar="SIZE", help="Budget for tiles, as 4G; by default a quarter of what is free."),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say how each item was computed, and why.")] = False,
     json: AsJson = False,
 ) -> None:
     """Enlarge images, volumes and scenes; a folder in gives a folder out.
@@ -65,8 +74,12 @@ def upscale(
             options=session.options(domain),
             plugins=session.plugins,
             progress=progress,
+            precision=precision,
+            memory=memory,
         )
     _print(report, path, json)
+    if explain:
+        _print_routes(report)
     raise typer.Exit(report.exit_code)
 
 
@@ -107,3 +120,13 @@ def _print_warnings(result: ItemResult, place: str) -> None:
     for finding in result.findings:
         if finding.level == "warning":
             warn(place + finding.text)
+
+
+def _print_routes(report: UpscaleReport) -> None:
+    """Say each route once, on stderr, with the first item that took it."""
+    told: set[str] = set()
+    for result in report.results:
+        if result.route and result.route not in told:
+            told.add(result.route)
+            lines = result.route.replace("\n", "\n  ")
+            say(f"{result.path.name}: {lines}")

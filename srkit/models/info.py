@@ -47,6 +47,8 @@ class ModelInfo:
         The resolved recipe and the data's description; plain JSON, where numbers like infinity become text.
     card
         Markdown for the reader.
+    precision
+        By lower precision (``bf16``): how far the network then strays, as `measure_deviation` returns it.
     """
 
     name: str
@@ -63,6 +65,7 @@ class ModelInfo:
     perceptual: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+    precision: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def network_scale(self) -> tuple[int, ...]:
@@ -112,7 +115,7 @@ def _checked(entries: Mapping[str, Any], path: Path) -> ModelInfo:
     values = {}
     for name in (f.name for f in fields(ModelInfo)):
         try:
-            values[name] = _READERS[name](entries[name])
+            values[name] = _READERS[name](entries[name] if name in entries else _LATER[name])
         except (KeyError, TypeError, ValueError, UsageError) as error:
             raise ModelError(f"model file {path}: its description has no valid {name!r}") from error
     info = ModelInfo(**values)
@@ -181,4 +184,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "perceptual": _flag,
     "training": _mapping,
     "card": _text,
+    "precision": lambda value: {name: _mapping(entry) for name, entry in _mapping(value).items()},
 }
+_LATER: dict[str, Any] = {"precision": {}}  # what files from before do not have

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from srkit.config import Recipe
 from srkit.grid import Scale
 from srkit.models.file import save_model
 from srkit.models.info import ModelInfo
+from srkit.networks.deviation import measure_deviation
 from srkit.training.preparation import Material
 from srkit.training.records import finite
 
@@ -45,8 +47,9 @@ def model_info(
 
 
 def write_model(path: Path, generator: nn.Module, info: ModelInfo) -> Path:
-    """Write the generator with its description, and return the path."""
-    save_model(path, generator, info)
+    """Write the generator with its description and its precision, measured here, and return the path."""
+    deviation = measure_deviation(generator)
+    save_model(path, generator, replace(info, precision={"bf16": deviation} if deviation else {}))
     return path
 
 

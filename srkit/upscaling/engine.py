@@ -6,7 +6,7 @@ Exact: the same route gives the same bits in any order; tiles equal the whole im
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -70,7 +70,8 @@ def prepare(plugins: Plugins, source: Source, enlarger: Enlarger, *, domain: str
     Raises ModelError, InputError or UsageError where they do not fit.
     """
     fitted = fit(enlarger, source)
-    route = choose_route(fitted, source, baseline=enlarger.generator is None, wishes=wishes)
+    baseline = enlarger.generator is None
+    route = choose_route(fitted, source, baseline=baseline, wishes=wishes, deviation=enlarger.deviation)
     spec = enlarger.normalizer
     found = None if spec is None or not fitted.image_channels else normalizer(plugins, domain, spec, source)
     return Job(source, fitted, route, found)
@@ -103,7 +104,8 @@ def run(
     """
     axis = job.source.slab.axis if outermost is None else outermost
     total = count_tiles(job.axes) * job.source.frames
-    with job.route.applied(job.fitted.generator):
+    with job.route.applied(job.fitted.generator) as network:
+        job = replace(job, fitted=replace(job.fitted, generator=network))
         done = 0
         for frame in range(job.source.frames):
             for piece in _pieces_of_frame(job, frame, axis, wanted):

@@ -40,6 +40,8 @@ class Enlarger:
         In the generator's order; an item with the same names in another order is reordered.
     normalizer
         Spec; None for baselines, which see values as they are.
+    deviation
+        Of the generator in bfloat16, as `measure_deviation` returns it; empty where it is not known.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Enlarger:
     sha256: str | None = None
     degradation: tuple[Mapping[str, Any], ...] = field(default=())
     perceptual: bool = False
+    deviation: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def baseline(cls, kind: Kind, scale: Scale) -> Enlarger:
@@ -73,6 +76,7 @@ class Enlarger:
             sha256=model.sha256,
             degradation=info.degradation,
             perceptual=info.perceptual,
+            deviation=info.precision.get("bf16", {}),
         )
 
     def generator_for(self, factors: tuple[int, ...]) -> nn.Module:

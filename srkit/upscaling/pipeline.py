@@ -14,6 +14,7 @@ from srkit.errors import InputError, SrkitError
 from srkit.grid import Scale
 from srkit.plugins import Plugins, inspect_source, open_source
 from srkit.upscaling.enlarger import Enlarger, EnlargerShelf, model_named
+from srkit.upscaling.memory import bytes_of
 from srkit.upscaling.naming import Naming, check_collisions, check_target, file_ids, is_there
 from srkit.upscaling.plan import scale_text
 from srkit.upscaling.production import Manner, produce
@@ -43,6 +44,7 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     precision: str | None = None,
     device: str | None = None,
     tile: int | None = None,
+    memory: int | str | None = None,
 ) -> UpscaleReport:
     """Enlarge what is at `path` and write it to `out`: the same extent, the same storage, every tag true.
 
@@ -70,7 +72,9 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     progress
         Told (tiles done, tiles in all, item).
     precision, device, tile
-        Wishes for the route; by default srkit decides.
+        Wishes for the route; by default srkit decides. `precision` is ``auto``, ``fp32`` or ``bf16``.
+    memory
+        Budget that tiles are planned for, in bytes, or as ``"4G"``; by default a quarter of what is free.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     _check_found(path, found)
     naming = Naming(out, name, path.is_file())
     check_collisions(naming, items, "scale" if asked is None else str(asked).replace(",", "x"))
-    manner = Manner(file_ids(items), overwrite, resume, Wishes(device, precision, tile))
+    manner = Manner(file_ids(items), overwrite, resume, Wishes(device, precision, tile, bytes_of(memory)))
     shelf = EnlargerShelf(session.plugins, chosen, asked)
     run = _Run(session, shelf, naming, manner, progress or _silent)
     if len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found):

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import nn
 
-from srkit.errors import ModelError, UsageError
+from srkit.errors import UsageError
 from srkit.grid import Grid
 from srkit.image import Source
+from srkit.upscaling.backend import choose_backend, network_for
+from srkit.upscaling.cost import bytes_per_sample, bytes_per_trunk_sample, runs_in_two_parts
+from srkit.upscaling.memory import default_budget
 from srkit.upscaling.plan import Fit
+from srkit.upscaling.precision import choose_precision
+from srkit.upscaling.tail import LENGTH as TAIL_LENGTH
 from srkit.upscaling.tiles import AxisPlan, round_up, smallest_tile
 
 TILE_CAP = {1: 4096, 2: 512, 3: 96}  # beyond these, time per sample no longer falls (2-D measured, 3-D by volume)
-FALLBACK_MEMORY = 2 * 2**30  # bytes, where the system does not say
-CONCURRENT_MAPS = 2  # a layer's input and output, and a skip connection's worth beside them
-PRECISIONS = ("fp32",)
+TWO_PART_CAP = {2: 2048, 3: 192}  # the tail on windows: a larger tile repeats less of its surroundings
+LEAST_TAIL = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Route:
     device
         As torch names it: ``cpu``, ``cuda``.
     precision
-        ``fp32``; values whose type is float64 stay so in baselines.
+        ``fp32`` or ``bf16``; values whose type is float64 stay so in baselines.
     channels_last
         Memory layout of images (and volumes) in the network.
     threads
@@ -42,6 +45,10 @@ class Route:
         number of planes in a batch.
     reasons
         Why, one sentence each.
+    backend
+        How layers are computed; see `choose_backend`.
+    tail
+        Input samples per axis of the windows that a network's last part runs on; 0 where it runs as a whole.
     """
 
     device: str
@@ -50,12 +57,16 @@ class Route:
     threads: int
     tile: tuple[int, ...]
     reasons: tuple[str, ...] = ()
+    backend: str = "plain"
+    tail: int = 0
 
     def explain(self) -> str:
         """Return the route and its reasons in words, a line each."""
         layout = "channels last" if self.channels_last else "channels first"
         tile = " × ".join(str(n) for n in self.tile)
-        head = f"{self.device}, {self.precision}, {layout}, {self.threads} thread(s), tiles of {tile}"
+        tail = f", enlarged in windows of {self.tail}" if self.tail else ""
+        layers = f"{self.device}, {self.precision}, {layout}, {self.backend}"
+        head = f"{layers}, {self.threads} thread(s), tiles of {tile}{tail}"
         return "\n".join([head, *self.reasons])
 
     def as_json(self) -> dict[str, Any]:
@@ -69,18 +80,23 @@ class Route:
         return cls(**plain)
 
     @contextlib.contextmanager
-    def applied(self, generator: nn.Module) -> Iterator[None]:
-        """Put the network where the route wants it, and torch's switches as it needs them, for a while."""
+    def applied(self, generator: nn.Module) -> Iterator[nn.Module]:
+        """Give the network as the route wants it, with torch's switches as it needs them, for a while."""
         threads = torch.get_num_threads()
         cudnn = torch.backends.cudnn
         switches = (cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic)
-        generator.eval().to(self.device)
-        if self.channels_last:
-            _to_channels_last(generator)
+        network = network_for(
+            generator,
+            device=self.device,
+            precision=self.precision,
+            backend=self.backend,
+            tail=self.tail,
+            channels_last=self.channels_last,
+        )
         torch.set_num_threads(self.threads)
         cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = False, False, True
         try:
-            yield
+            yield network
         finally:
             torch.set_num_threads(threads)
             cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = switches
@@ -98,18 +114,60 @@ class Wishes:
     precision: str | None = None
     tile: int | None = None
     memory: int | None = None
+    backend: str | None = None
 
 
-def choose_route(fitted: Fit, source: Source, *, baseline: bool, wishes: Wishes | None = None) -> Route:
-    """Return the route for an item. Raises UsageError for wishes that cannot be met."""
+def choose_route(
+    fitted: Fit,
+    source: Source,
+    *,
+    baseline: bool,
+    wishes: Wishes | None = None,
+    deviation: Mapping[str, Any] | None = None,
+) -> Route:
+    """Return the route for an item; `deviation` is what the model says of bfloat16.
+
+    Raises UsageError for wishes that cannot be met.
+    """
     wishes = wishes or Wishes()
-    if wishes.precision not in (None, *PRECISIONS):
-        raise UsageError(f"no precision {wishes.precision!r} (known: {', '.join(PRECISIONS)})")
     device, why_device = _device(wishes.device)
-    budget = wishes.memory or 2 ** ((_free_memory(device) // 4).bit_length() - 1)  # the same in runs that follow
-    tile, why_tile = _tile(fitted, source, budget, wishes.tile, device)
-    channels_last = not baseline and len(fitted.network_axes) > 1
-    return Route(device, "fp32", channels_last, torch.get_num_threads(), tile, (why_device, why_tile))
+    precision, why_precision = choose_precision(wishes.precision, device, source.encoding, deviation)
+    budget = _budget(wishes.memory, device)
+    threads = torch.get_num_threads()
+    if baseline:
+        tile, why_tile = _tile(fitted, source, budget, wishes.tile, lambda: bytes_per_sample(fitted, device))
+        return Route(device, "fp32", False, threads, tile, (why_device, why_tile))
+    backend, why_backend = choose_backend(wishes.backend, device, precision, fitted.generator)
+    tail = _tail(fitted, budget, device, backend)
+    measure, cap = (bytes_per_trunk_sample, TWO_PART_CAP) if tail else (bytes_per_sample, TILE_CAP)
+    tile, why_tile = _tile(fitted, source, budget, wishes.tile, lambda: measure(fitted, device), cap)
+    return Route(
+        device,
+        precision,
+        channels_last=len(fitted.network_axes) > 1,
+        threads=threads,
+        tile=tile,
+        reasons=(why_device, why_precision, why_backend, why_tile),
+        backend=backend,
+        tail=tail,
+    )
+
+
+def _budget(wish: int | None, device: str) -> int:
+    if wish is not None and wish < 1:
+        raise UsageError(f"a memory budget of {wish} bytes is none; give for instance 4G")
+    return wish or default_budget(device)
+
+
+def _tail(fitted: Fit, budget: int, device: str, backend: str) -> int:
+    """Return the length of the tail's windows, 0 for none: half of the budget is theirs at most."""
+    if backend == "plain" or not runs_in_two_parts(fitted.generator):
+        return 0
+    ndim, cost = len(fitted.network_axes), bytes_per_sample(fitted, device)
+    length = TAIL_LENGTH[ndim]
+    while cost * length**ndim > budget // 2 and length > LEAST_TAIL:
+        length //= 2
+    return length
 
 
 def _device(wish: str | None) -> tuple[str, str]:
@@ -125,7 +183,14 @@ def _device(wish: str | None) -> tuple[str, str]:
     return wish, f"device {wish} was asked for"
 
 
-def _tile(fitted: Fit, source: Source, budget: int, wish: int | None, device: str) -> tuple[tuple[int, ...], str]:
+def _tile(
+    fitted: Fit,
+    source: Source,
+    budget: int,
+    wish: int | None,
+    measure: Callable[[], int],
+    cap: Mapping[int, int] = TILE_CAP,
+) -> tuple[tuple[int, ...], str]:
     grid, axes = source.grid, fitted.network_axes
     if wish is not None:
         if wish < 1:
@@ -135,8 +200,8 @@ def _tile(fitted: Fit, source: Source, budget: int, wish: int | None, device: st
     least, size = [1] * grid.ndim, [1] * grid.ndim
     for a in axes:
         least[a] = smallest_tile(halo[a], fitted.multiple[a])
-        size[a] = max(least[a], min(_padded(fitted, grid, a), max(TILE_CAP[len(axes)], 4 * halo[a])))
-    cost = _bytes_per_sample(fitted, device)
+        size[a] = max(least[a], min(_padded(fitted, grid, a), max(cap[len(axes)], 4 * halo[a])))
+    cost = measure()
     while cost * _product(size) > budget and size != least:
         _halve(size, least, max(axes, key=lambda a: size[a] if size[a] > least[a] else 0), fitted)
     band = source.slab.axis
@@ -183,59 +248,3 @@ def _product(numbers: Sequence[int]) -> int:
     for number in numbers:
         result *= number
     return result
-
-
-def _bytes_per_sample(fitted: Fit, device: str) -> int:
-    """Return about how many bytes an input sample costs at the network's widest point: measured on a small tile."""
-    edge = [round_up(16, fitted.multiple[a]) for a in fitted.network_axes]
-    channels = 1 if fitted.one_by_one else len(fitted.image_channels)
-    widest = 0
-
-    def watch(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        nonlocal widest
-        tensors = [t for t in (*inputs, output) if isinstance(t, torch.Tensor)]
-        widest = max(widest, sum(t.numel() * t.element_size() for t in tensors))
-
-    leaves = [m for m in fitted.generator.modules() if not any(True for _ in m.children())]
-    hooks = [leaf.register_forward_hook(watch) for leaf in leaves]
-    try:
-        with torch.inference_mode():
-            fitted.generator.eval().to(device)(torch.zeros(1, channels, *edge, device=device))
-    except RuntimeError as error:
-        raise ModelError(f"the network does not run on an image of {edge} samples: {error}") from error
-    finally:
-        for hook in hooks:
-            hook.remove()
-    batch = len(fitted.image_channels) if fitted.one_by_one else 1
-    return max(1, CONCURRENT_MAPS * max(1, batch) * widest // _product(edge))
-
-
-def _free_memory(device: str) -> int:
-    """Return the bytes that can be had on `device`."""
-    if torch.device(device).type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return FALLBACK_MEMORY
-    return min(free, _cgroup_room() or free)
-
-
-def _cgroup_room() -> int | None:
-    """Return what a container may still take, None where there is no limit."""
-    folder = Path("/sys/fs/cgroup")
-    try:
-        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
-        used = int((folder / "memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
-    return max(0, int(limit) - used) if limit.isdigit() else None
-
-
-def _to_channels_last(generator: nn.Module) -> None:
-    """Lay out every parameter by its own rank: a network may hold 2-D and 3-D layers."""
-    for parameter in generator.parameters():
-        if parameter.ndim in (4, 5):
-            layout = torch.channels_last if parameter.ndim == 4 else torch.channels_last_3d
-            parameter.data = parameter.data.contiguous(memory_format=layout)

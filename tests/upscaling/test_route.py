@@ -21,8 +21,9 @@ def fitted(**parameters: int) -> Fit:
     return fit(Enlarger("srresnet", Scale(2, 2), network, ("row", "column")), SOURCE)
 
 
-def tile_for(memory: int, features: int = 8) -> tuple[int, ...]:
-    return choose_route(fitted(features=features), SOURCE, baseline=False, wishes=Wishes(memory=memory)).tile
+def tile_for(memory: int, features: int = 8, backend: str = "plain") -> tuple[int, ...]:
+    wishes = Wishes(memory=memory, backend=backend)
+    return choose_route(fitted(features=features), SOURCE, baseline=False, wishes=wishes).tile
 
 
 def test_tiles_shrink_with_memory_and_with_wider_networks() -> None:
@@ -101,3 +102,19 @@ def test_a_network_without_layers_has_a_cost_too() -> None:
     source = ArraySource(np.zeros((1, 20, 20), np.uint8))
     enlarger = Enlarger("identity", Scale(2, 2), Mapper(lambda lr: lr), ("row", "column"))
     assert choose_route(fit(enlarger, source), source, baseline=False).tile == (20, 20)
+
+
+def test_with_its_tail_on_windows_a_network_gets_larger_tiles_in_the_same_memory() -> None:
+    assert np.prod(tile_for(2**27, 32, "rewritten")) > np.prod(tile_for(2**27, 32))
+
+
+def test_windows_of_the_tail_shrink_with_memory() -> None:
+    def tail(memory: int) -> int:
+        return choose_route(fitted(), SOURCE, baseline=False, wishes=Wishes(memory=memory, backend="rewritten")).tail
+
+    assert tail(2**20) < tail(2**33) == 136
+
+
+def test_a_backend_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UsageError, match="no backend 'abacus'"):
+        choose_route(fitted(), SOURCE, baseline=False, wishes=Wishes(backend="abacus"))

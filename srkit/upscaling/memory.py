@@ -1,0 +1,51 @@
+"""How much memory there is to be had."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+
+from srkit.errors import UsageError
+
+FALLBACK_MEMORY = 2 * 2**30  # bytes, where the system does not say
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def bytes_of(text: int | str | None) -> int | None:
+    """Return a number of bytes, given as such or as ``4G``, ``512M``. Raises UsageError for anything else."""
+    if text is None or isinstance(text, int):
+        return text
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise UsageError(f"{text!r} is no amount of memory; give for instance 4G or 512M")
+    return int(float(found[1]) * UNITS[found[2].upper()])
+
+
+def default_budget(device: str) -> int:
+    """Return a quarter of what is free, in bytes, as a power of two: the same in runs that follow."""
+    return int(2 ** ((free_memory(device) // 4).bit_length() - 1))
+
+
+def free_memory(device: str) -> int:
+    """Return the bytes that can be had on `device`."""
+    if torch.device(device).type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return FALLBACK_MEMORY
+    return min(free, _cgroup_room() or free)
+
+
+def _cgroup_room() -> int | None:
+    """Return what a container may still take, None where there is no limit."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
+        used = int((folder / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return max(0, int(limit) - used) if limit.isdigit() else None
