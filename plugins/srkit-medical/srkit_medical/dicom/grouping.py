@@ -176,7 +176,7 @@ def _arranged(bundle: list[Instance]) -> list[Series]:
 
 def arrange(bundle: Sequence[Instance]) -> Series:
     """Return the series that `bundle` is. Raises UnfitError where it is not one or several whole volumes."""
-    _check_padding(bundle)
+    _check_scales(bundle)
     places = _places(bundle)
     count = len(places[0])
     if any(len(place) != count for place in places):
@@ -193,7 +193,11 @@ def arrange(bundle: Sequence[Instance]) -> Series:
     return Series(frames, _common(stacks), keyword)
 
 
-def _check_padding(bundle: Sequence[Instance]) -> None:
+def _check_scales(bundle: Sequence[Instance]) -> None:
+    if len({instance.philips_scale for instance in bundle}) > 1:
+        raise UnfitError(
+            "its slices have scales of their own in Philips' private (2005,100E); convert it with dcm2niix"
+        )
     if is_varied(bundle) and any(instance.padding is not None for instance in bundle):
         raise UnfitError("its slopes differ from slice to slice, and with them what its PixelPaddingValue means")
 

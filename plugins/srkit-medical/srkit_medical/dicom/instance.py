@@ -42,6 +42,9 @@ KEYWORDS = (
     "ContentQualification", *ORDERS,
 )  # fmt: skip
 
+PHILIPS_CREATOR, PHILIPS_SCALE = 0x20050010, 0x2005100E
+"""Which vendor a private block is of, and its element that tells how shown values relate to true ones."""
+
 _SIDE_PRODUCTS = {
     "LOCALIZER": "is a localizer",
     "PROJECTION IMAGE": "is a projection, not slices",
@@ -94,6 +97,8 @@ class Instance:
         Keys of findings that concern the file: ``burned-in``, ``interpolated``, ``monochrome1``, ``lossy`` and so on.
     frame_index
         Which frame of a multi-frame file it is.
+    philips_scale
+        Philips' private ScaleSlope as text, empty where there is none.
     """
 
     path: Path
@@ -118,6 +123,7 @@ class Instance:
     location: float | None
     notes: frozenset[str]
     frame_index: int = 0
+    philips_scale: str = ""
 
     @property
     def has_identity(self) -> bool:
@@ -132,7 +138,7 @@ class Instance:
 
 def read_instance(path: Path) -> Instance:
     """Return what the file at `path` says. Raises UnfitError where it cannot be a slice of an item."""
-    header, pixel_bytes = read_header(path, KEYWORDS)
+    header, pixel_bytes = read_header(path, (*KEYWORDS, PHILIPS_CREATOR, PHILIPS_SCALE))
     with quiet():  # elements are decoded, and pydicom's warnings given, when they are asked for
         try:
             return _instance(path, header, pixel_bytes)
@@ -192,6 +198,7 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
         location=elements.number("SliceLocation"),
         notes=notes | _notes_of(elements, shape, layout),
         frame_index=frame_index,
+        philips_scale=_philips_scale_of(elements),
     )
 
 
@@ -282,6 +289,11 @@ def _rescale_of(elements: Elements) -> tuple[float, float, frozenset[str]]:
         raise UnfitError(f"has a {named('RescaleSlope')} of 0")
     alone = (slope is None) != (intercept is None)
     return slope or 1.0, intercept or 0.0, frozenset({"half-rescale"} if alone else ())
+
+
+def _philips_scale_of(elements: Elements) -> str:
+    is_philips = elements.private(PHILIPS_CREATOR).startswith("Philips MR")
+    return elements.private(PHILIPS_SCALE) if is_philips else ""
 
 
 def _padding_of(elements: Elements, layout: Layout) -> tuple[int, int, int] | None:

@@ -74,8 +74,8 @@ def claims_dicom(path: Path) -> bool:
     return head[128:] == b"DICM" or head[:2] in _FIRST_GROUPS
 
 
-def read_header(path: Path, keywords: Sequence[str]) -> tuple[FileDataset, int | None]:
-    """Return the elements named by `keywords` and how many bytes of pixels the file really holds.
+def read_header(path: Path, keywords: Sequence[str | int]) -> tuple[FileDataset, int | None]:
+    """Return the elements named by `keywords` (or tags) and how many bytes of pixels the file really holds.
 
     The count is None where there is no pixel element. Raises UnfitError where the file is broken.
     """
@@ -197,6 +197,14 @@ class Elements:
         """Return the first value as a whole number."""
         found = self.number(keyword)
         return None if found is None else int(found)
+
+    def private(self, tag: int) -> str:
+        """Return a private element as text, empty where there is none."""
+        try:
+            element = self._dataset.get(tag)
+            return "" if element is None else str(element.value)
+        except READ_ERRORS:
+            return ""
 
     def has(self, keyword: str) -> bool:
         """Tell whether the element is there, empty or not."""

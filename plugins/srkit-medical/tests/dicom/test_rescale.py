@@ -78,6 +78,28 @@ def test_inspection_tells_of_it(make: Make, opened) -> None:
     assert "D13" in {finding.code for finding in inspect_series(opened(make(edit=ramp)))}
 
 
+def two_scales(dataset: Dataset, k: int) -> None:
+    dataset.add_new(0x20050010, "LO", "Philips MR Imaging DD 001")
+    dataset.add_new(0x2005100E, "FL", 0.004 + 0.001 * (k % 2))
+
+
+def test_shown_values_on_two_true_scales_are_never_mixed(make: Make, items, skipped) -> None:
+    folder = make(edit=two_scales)
+    assert items(folder) == []
+    assert "(2005,100E)" in skipped(folder)[0].reason
+
+
+def test_one_true_scale_is_kept_with_its_slope(make: Make, enlarge) -> None:
+    def scaled(dataset: Dataset, k: int) -> None:
+        dataset.add_new(0x20050010, "LO", "Philips MR Imaging DD 001")
+        dataset.add_new(0x2005100E, "FL", 0.004)
+        dataset.RescaleSlope, dataset.RescaleIntercept = "1.25", "0"
+
+    for dataset in enlarge(make(edit=scaled)).datasets:
+        assert dataset[0x2005100E].value == pytest.approx(0.004)
+        assert dataset.RescaleSlope == 1.25
+
+
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Instance:
     """Return any instance."""
