@@ -6,6 +6,9 @@ import numpy as np
 
 from srkit.image import Array, BoolArray, Encoding
 
+RANGE_NOTE = "255 (times the slope) for 8-bit samples, else highest minus lowest valid HR value of the item"
+"""What `data_range_of` does, in words that stand beside figures."""
+
 
 def data_range_of(hr: Array, valid: BoolArray | None, encoding: Encoding) -> float:
     """Return 255 times the slope for 8-bit samples, else highest minus lowest valid HR value (1 for a constant).

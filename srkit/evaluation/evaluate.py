@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from srkit import plugins as verbs
-from srkit.data.ranges import data_range_of
+from srkit.data.ranges import RANGE_NOTE, data_range_of
 from srkit.domain import Item, Metric, Options, Skipped
 from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError, UsageError
 from srkit.evaluation.reference import Reference, make_reference
@@ -25,7 +25,6 @@ from srkit.upscaling.enlarger import Enlarger
 
 BASELINES: tuple[Kind, ...] = ("bicubic", "bspline")
 DEFAULT_SCALE = Scale(2, 2)
-RANGE_NOTE = "255 (times the slope) for 8-bit samples, else highest minus lowest valid HR value of the item"
 ProgressCall = Callable[[int, int, str], None]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from srkit.config import Recipe
+from srkit.data.ranges import RANGE_NOTE
 from srkit.grid import Scale
 from srkit.models.file import save_model
 from srkit.models.info import ModelInfo
@@ -86,7 +87,8 @@ def _figure_lines(state: Mapping[str, Any]) -> list[str]:
     for name, found in rows.items():
         if found.get("psnr") is not None:
             lines.append(f"- {name}: PSNR {found['psnr']:.2f} dB, SSIM {found.get('ssim') or float('nan'):.4f}")
-    return ["On the validation split, against the recipe's degradation:", "", *lines, ""] if lines else []
+    head = f"On patches of the validation split, degraded as in training; data range {RANGE_NOTE} (of its patches):"
+    return [head, "", *lines, ""] if lines else []
 
 
 def described_state(

@@ -105,6 +105,15 @@ def test_the_model_says_how_its_lr_was_made_even_where_the_domain_chose(
     assert [dict(step) for step in read_info(again.model).degradation] == recorded
 
 
+def test_the_card_says_what_its_figures_refer_to(recipe, toy_plugins, toy_data, tmp_path):
+    result = train(
+        recipe.model_copy(update={"validate_every": 6}), data=toy_data, out=tmp_path / "run", plugins=toy_plugins
+    )
+    card = read_info(result.model).card
+    assert "data range 255 (times the slope) for 8-bit samples, else highest minus lowest valid HR value" in card
+    assert "- bicubic: PSNR" in card
+
+
 def test_no_path_of_the_user_is_in_the_model(recipe, toy_plugins, toy_data, tmp_path):
     result = train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
     assert str(tmp_path).encode() not in result.model.read_bytes()
