@@ -106,7 +106,7 @@ def with_channels(catalogue: Catalogue, wanted: int | None) -> tuple[Catalogue, 
         first = others[0]
         raise RecipeError(
             f"the network has {wanted} channels, but {first.item.path} has {len(first.channels)} and no item fits; "
-            f"set network.parameters.channels={len(first.channels)}, or 1 to train on each channel in turn"
+            f"set network.parameters.channels={_choices(len(first.channels))}"
         )
     if others:
         warnings.warn(
@@ -117,6 +117,10 @@ def with_channels(catalogue: Catalogue, wanted: int | None) -> tuple[Catalogue, 
         )
     skipped = tuple(Skipped(e.item.path, f"has {len(e.channels)} channels, not {wanted}", False) for e in others)
     return Catalogue(fitting, catalogue.left_out + skipped), wanted
+
+
+def _choices(channels: int) -> str:
+    return "1" if channels == 1 else f"{channels}, or 1 to train on each channel in turn"
 
 
 def _common_count(entries: Sequence[Entry]) -> int:

@@ -153,6 +153,11 @@ def test_a_network_that_fits_no_item_is_refused(tmp_path):
         with_channels(catalogue(), None)
 
 
+def test_a_network_of_colours_for_grey_items_is_told_one_number(tmp_path):
+    with pytest.raises(RecipeError, match=r"set network\.parameters\.channels=1$"):
+        with_channels(catalogue(entry(tmp_path / "x")), 3)
+
+
 def test_the_catalogue_tells_what_items_are(toy_plugins, save_array):
     path = save_array("a_bands", (2, 12, 14))
     items, _ = find_items(toy_plugins, [path], domain="toy", options={})
