@@ -24,6 +24,7 @@ OPTIONS = (
         choices=("auto", "alpha", "image"),
     ),
     Option("allow_vrt", bool, False, "treat virtual rasters (.vrt) too; such a file can read any file of this machine"),
+    Option("assign_crs", str, "", "the CRS of rasters that have a transform and state none, such as EPSG:32633"),
     Option("co", str, (), "a GeoTIFF creation option as KEY=VALUE, such as COMPRESS=ZSTD", many=True),
     Option(
         "profile",

@@ -22,6 +22,7 @@ def inspect_raster(source: RasterSource) -> list[Finding]:
         *_on_georeference(source),
         *_on_nodata(source),
         *_on_levels(source),
+        *_on_thermal(source),
         *_on_container(source.dataset),
     ]
 
@@ -46,6 +47,8 @@ def _on_georeference(source: RasterSource) -> Iterator[Finding]:
         yield Finding("warning", "there is a CRS and no transform; the output keeps it so", "G5")
     elif tied.transform is not None and tied.crs is None:
         yield Finding("warning", "there is a transform and no CRS; the output keeps it so, and none is guessed", "G8")
+    elif source.dataset.crs is None and tied.crs is not None and tied.transform is not None:
+        yield Finding("info", "the raster states no CRS; it gets the one of --assign-crs", "S8")
     crs = tied.crs or tied.gcp_crs
     if crs is not None and not is_kept(crs):
         yield Finding("info", "GeoTIFF cannot hold this CRS in full; the output keeps it in a tag too", "G8")
@@ -88,6 +91,12 @@ def _on_levels(source: RasterSource) -> Iterator[Finding]:
             "repeat them with --model nearest",
             "V20",
         )
+
+
+def _on_thermal(source: RasterSource) -> Iterator[Finding]:
+    if source.kind.startswith("Landsat") and source.kind.endswith("thermal"):
+        text = "thermal bands of Landsat are delivered in finer pixels than they were sampled in; "
+        yield Finding("warning", f"{text}the scale is one of pixels, not of what was resolved", "V22")
 
 
 def _on_container(dataset: Any) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from rasterio.errors import CRSError
 from rasterio.io import MemoryFile
 from rasterio.rpc import RPC
 
-from srkit import Grid
+from srkit import Grid, UsageError
 
 CRS_TAG = "SRKIT_SOURCE_CRS_WKT"
 """Default-domain tag that keeps the CRS in full where GeoTIFF keys cannot."""
@@ -55,6 +55,19 @@ class Georeference:
         gcps, gcp_crs = dataset.gcps if transform is None else ([], None)
         wkt = dataset.tags().get(CRS_TAG) or wkt_of(dataset.crs)
         return cls(transform, dataset.crs, tuple(gcps), gcp_crs, dataset.rpcs, wkt)
+
+    def assigned(self, text: str) -> Georeference:
+        """Return the same with the CRS of `text` where there is a transform and no CRS.
+
+        Raises UsageError for a text that is no CRS.
+        """
+        if not text or self.transform is None or self.crs is not None:
+            return self
+        try:
+            crs = CRS.from_user_input(text)
+        except CRSError as error:
+            raise UsageError(f"--assign-crs {text!r} is no CRS; give one such as EPSG:32633") from error
+        return replace(self, crs=crs, wkt=wkt_of(crs))
 
     @property
     def kinds(self) -> tuple[str, ...]:

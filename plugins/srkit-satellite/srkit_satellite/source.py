@@ -72,7 +72,7 @@ class RasterSource:
     def _describe(self, options: Mapping[str, Any]) -> None:
         dataset = self.dataset
         dtype = np.dtype(dataset.dtypes[0])
-        self.georeference = Georeference.of(dataset)
+        self.georeference = Georeference.of(dataset).assigned(str(options.get("assign_crs", "")))
         self.grid = self.georeference.grid((dataset.height, dataset.width))
         self.bands = bands_of(dataset, self.path.stem, options)
         self.channels = self.bands.channels

@@ -14,6 +14,8 @@ from rasterio.transform import RPCTransformer
 from srkit_satellite.georeference import CRS_TAG, Georeference
 from srkit_satellite.source import RasterSource
 
+from srkit import UsageError
+
 NUMBERS = st.floats(-1e7, 1e7).filter(lambda x: x == 0 or abs(x) > 1e-6)
 PIXELS = st.floats(1e-5, 1e3)
 PICTURE = np.arange(12 * 15, dtype=np.uint16).reshape(12, 15) + 1
@@ -182,3 +184,22 @@ def test_crs_that_geotiff_cannot_hold_is_kept_in_a_tag(make, upscale, reopen, tm
     assert again.grid.reference == source.grid.reference
     source.close()
     again.close()
+
+
+def test_crs_is_assigned_where_a_raster_states_none_and_nowhere_else(make, upscale, reopen):
+    path = make("world.tif", np.ones((1, 8, 9), np.uint8), georeferenced=False)
+    path.with_suffix(".tfw").write_text("2\n0\n0\n-2\n101\n199\n")
+    after = reopen(upscale(path, assign_crs="EPSG:32633"))
+    assert after.crs.to_epsg() == 32633
+    assert after.bounds == (100, 184, 118, 200)
+    assert reopen(upscale(path, name="plain.tif")).crs is None
+    stated = make("utm.tif", np.ones((1, 8, 9), np.uint8), crs="EPSG:3857", transform=Affine(2, 0, 9, 0, -2, 9))
+    assert reopen(upscale(stated, name="utm.tif", assign_crs="EPSG:32633")).crs.to_epsg() == 3857
+    free = make("free.tif", np.ones((1, 8, 9), np.uint8), georeferenced=False)
+    assert reopen(upscale(free, name="free.tif", assign_crs="EPSG:32633")).crs is None
+
+
+def test_text_that_is_no_crs_is_a_usage_error(make, upscale):
+    path = make("in.tif", np.ones((1, 8, 9), np.uint8), georeferenced=False, transform=Affine(2, 0, 9, 0, -2, 9))
+    with pytest.raises(UsageError, match="no CRS"):
+        upscale(path, assign_crs="nowhere")

@@ -209,6 +209,8 @@ def test_landsat_bundle_is_stacked_by_what_it_measures(plugins, make, tmp_path, 
     np.testing.assert_array_equal(after.read(4), written["SR_B4"].repeat(2, 0).repeat(2, 1))
     assert after.dataset_mask()[:8].max() == 0
     assert 18639 * after.scales[0] + after.offsets[0] == pytest.approx(0.313, abs=5e-4)  # the USGS's own example
+    warned = {f.code for r in report.results for f in r.findings if f.level == "warning"}
+    assert warned == {"V22"}  # thermal pixels are finer than what was sampled
     kelvin = reopen(tmp_path / "out" / f"{SCENE}_thermal.tif")
     assert 44947 * kelvin.scales[0] + kelvin.offsets[0] == pytest.approx(302.6, abs=0.05)
     assert kelvin.units == ("K",)
