@@ -15,6 +15,7 @@ _NOTES: dict[str, tuple[Literal["info", "warning"], str, str]] = {
     "lossy": ("warning", "was compressed with loss; artefacts are sharpened as well", ""),
     "half-rescale": ("warning", "has only one of RescaleSlope and RescaleIntercept; 1 or 0 stands in", "D13"),
     "useless padding": ("warning", "has a PixelPaddingValue that no sample can hold; it is not used", "D15"),
+    "overlay": ("warning", "has overlay graphics, which the output leaves out", "D18"),
     "own": ("warning", "is marked as research content; it may be an output of super-resolution already", "B3"),
 }
 

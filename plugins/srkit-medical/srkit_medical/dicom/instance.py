@@ -42,6 +42,9 @@ KEYWORDS = (
     "ContentQualification", *ORDERS,
 )  # fmt: skip
 
+OVERLAYS = tuple(0x60000010 + (n << 17) for n in range(16))
+"""OverlayRows of each overlay group."""
+
 PHILIPS_CREATOR, PHILIPS_SCALE = 0x20050010, 0x2005100E
 """Which vendor a private block is of, and its element that tells how shown values relate to true ones."""
 
@@ -138,7 +141,7 @@ class Instance:
 
 def read_instance(path: Path) -> Instance:
     """Return what the file at `path` says. Raises UnfitError where it cannot be a slice of an item."""
-    header, pixel_bytes = read_header(path, (*KEYWORDS, PHILIPS_CREATOR, PHILIPS_SCALE))
+    header, pixel_bytes = read_header(path, (*KEYWORDS, *OVERLAYS, PHILIPS_CREATOR, PHILIPS_SCALE))
     with quiet():  # elements are decoded, and pydicom's warnings given, when they are asked for
         try:
             return _instance(path, header, pixel_bytes)
@@ -292,8 +295,8 @@ def _rescale_of(elements: Elements) -> tuple[float, float, frozenset[str]]:
 
 
 def _philips_scale_of(elements: Elements) -> str:
-    is_philips = elements.private(PHILIPS_CREATOR).startswith("Philips MR")
-    return elements.private(PHILIPS_SCALE) if is_philips else ""
+    is_philips = elements.by_tag(PHILIPS_CREATOR).startswith("Philips MR")
+    return elements.by_tag(PHILIPS_SCALE) if is_philips else ""
 
 
 def _padding_of(elements: Elements, layout: Layout) -> tuple[int, int, int] | None:
@@ -344,6 +347,7 @@ def _notes_of(elements: Elements, shape: tuple[int, int], layout: Layout) -> fro
         "interpolated": bool(matrix) and max(matrix) < max(shape),
         "monochrome1": elements.text("PhotometricInterpretation") == "MONOCHROME1",
         "lossy": elements.text("LossyImageCompression") == "01",
+        "overlay": any(elements.by_tag(tag) for tag in OVERLAYS),
         "own": elements.text("ContentQualification") == "RESEARCH",
         "useless padding": elements.has("PixelPaddingValue") and _padding_of(elements, layout) is None,
     }

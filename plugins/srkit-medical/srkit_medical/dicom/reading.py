@@ -198,8 +198,8 @@ class Elements:
         found = self.number(keyword)
         return None if found is None else int(found)
 
-    def private(self, tag: int) -> str:
-        """Return a private element as text, empty where there is none."""
+    def by_tag(self, tag: int) -> str:
+        """Return an element that has no keyword as text, empty where there is none."""
         try:
             element = self._dataset.get(tag)
             return "" if element is None else str(element.value)

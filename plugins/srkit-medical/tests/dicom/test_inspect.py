@@ -42,6 +42,17 @@ NOTES = {
 }
 
 
+def _overlaid(dataset: Dataset, k: int) -> None:
+    dataset.add_new(0x60020010, "US", 64)
+    dataset.add_new(0x60023000, "OW", b"\0" * 512)
+
+
+def test_overlays_are_told_and_left_out(make: Make, opened, enlarge) -> None:
+    folder = make(edit=_overlaid)
+    assert "overlay graphics" in inspect_series(opened(folder))[1].text
+    assert all(element.tag.group >> 8 != 0x60 for dataset in enlarge(folder).datasets for element in dataset)
+
+
 @pytest.mark.parametrize("code", NOTES)
 def test_what_a_user_must_know_is_told(make: Make, opened, code: str) -> None:
     def edit(dataset: Dataset, k: int) -> None:
