@@ -63,16 +63,18 @@ def srkit_losses() -> Sequence[LossFactory]:
 
 @hookimpl(trylast=True)
 def srkit_metrics() -> Sequence[Metric]:
-    """Return PSNR, SSIM and MSE."""
+    """Return PSNR, SSIM, MSE, MS-SSIM and the spectral angle."""
     return [
-        Metric("psnr", partial(_metric, "psnr")),
-        Metric("ssim", partial(_metric, "ssim")),
-        Metric("mse", partial(_metric, "mse"), higher_is_better=False),
+        Metric("psnr", partial(_metric, "metrics", "psnr")),
+        Metric("ssim", partial(_metric, "metrics", "ssim")),
+        Metric("mse", partial(_metric, "metrics", "mse"), higher_is_better=False),
+        Metric("ms_ssim", partial(_metric, "multiscale", "ms_ssim")),
+        Metric("sam", partial(_metric, "spectral", "sam"), higher_is_better=False),
     ]
 
 
-def _metric(name: str, sr: Any, hr: Any, valid: Any, data_range: float) -> float:
-    compute = getattr(import_module("srkit.evaluation.metrics"), name)
+def _metric(module: str, name: str, sr: Any, hr: Any, valid: Any, data_range: float) -> float:
+    compute = getattr(import_module(f"srkit.evaluation.{module}"), name)
     return float(compute(sr, hr, data_range=data_range, valid=valid))
 
 

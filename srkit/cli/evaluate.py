@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,12 @@ from srkit.allocator import tune_allocator
 from srkit.cli.parameters import AsJson, DomainName, InputPath, ScaleText
 from srkit.cli.printing import print_json, print_table, relative, say
 from srkit.cli.progress import progress_on_stderr
-from srkit.cli.session import session_of
+from srkit.cli.session import Session, session_of
 
 if TYPE_CHECKING:
     from srkit.evaluation import EvaluationTable
 
-TITLES = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE"}
+TITLES = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM", "sam": "SAM, degrees"}
 
 
 def evaluate(
@@ -28,23 +29,23 @@ def evaluate(
     ] = None,
     scale: ScaleText = None,
     domain: DomainName = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            "--benchmark",
+            metavar="NAME",
+            help="INPUT is the folder of this benchmark (set5, set14) with its LR files in lr_x4: measure on the luma.",
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Degrade high-resolution items, upscale them again, and compare; bicubic and B-spline are always in the table."""
-    from srkit.api import evaluate as job
-
     tune_allocator()
     session = session_of(context)
-    with progress_on_stderr("evaluating") as progress:
-        table = job(
-            path,
-            scale=scale,
-            models=tuple(model or ()),
-            domain=domain,
-            options=session.options(domain),
-            plugins=session.plugins,
-            progress=progress,
-        )
+    if benchmark is not None:
+        table = _benchmark(session, benchmark, path, scale, tuple(model or ()))
+    else:
+        table = _evaluate(session, path, scale, tuple(model or ()), domain)
     if json:
         print_json(table.as_dict())
     else:
@@ -52,11 +53,41 @@ def evaluate(
     raise typer.Exit(table.exit_code)
 
 
+def _evaluate(
+    session: Session, path: Path, scale: str | None, models: tuple[str, ...], domain: str | None
+) -> EvaluationTable:
+    from srkit.api import evaluate as job
+
+    options = session.options(domain)
+    with progress_on_stderr("evaluating") as progress:
+        return job(
+            path,
+            scale=scale,
+            models=models,
+            domain=domain,
+            options=options,
+            plugins=session.plugins,
+            progress=progress,
+        )
+
+
+def _benchmark(
+    session: Session, name: str, folder: Path, scale: str | None, models: tuple[str, ...]
+) -> EvaluationTable:
+    from srkit.errors import UsageError
+    from srkit.evaluation.benchmark import DEFAULT_SCALE, benchmark
+
+    if scale is not None and not scale.isdigit():
+        raise UsageError(f"--scale {scale}: a benchmark has one factor for rows and columns; write 4")
+    return benchmark(name, folder, scale=int(scale or DEFAULT_SCALE), models=models, plugins=session.plugins)
+
+
 def _print(table: EvaluationTable, root: Path) -> None:
     items = list(dict.fromkeys(row.item for row in table.rows))
     if items:
-        rows = [[model, *(_number(table.means[model][name], name) for name in table.metrics)] for model in table.models]
-        print_table(["model", *(_title(name) for name in table.metrics)], rows, title=_caption(table, len(items)))
+        known = [name for name in table.metrics if any(isfinite(row.metrics[name]) for row in table.rows)]
+        rows = [[model, *(_number(table.means[model][name], name) for name in known)] for model in table.models]
+        print_table(["model", *(_title(name) for name in known)], rows, title=_caption(table, len(items)))
     if len(items) > 1:
         first = table.metrics[0]
         found = {(row.item, row.model): row.metrics[first] for row in table.rows}
@@ -82,4 +113,4 @@ def _caption(table: EvaluationTable, items: int) -> str:
 
 
 def _number(value: float, metric: str) -> str:
-    return f"{value:.4f}" if metric == "ssim" else f"{value:.2f}" if abs(value) < 1e4 else f"{value:.4g}"
+    return f"{value:.4f}" if metric in ("ssim", "ms_ssim") else f"{value:.2f}" if abs(value) < 1e4 else f"{value:.4g}"

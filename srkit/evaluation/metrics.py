@@ -22,7 +22,7 @@ FloatArray = npt.NDArray[np.float64]
 
 def mse(sr: Array, hr: Array, *, data_range: float | None = None, valid: BoolArray | None = None) -> float:
     """Return the mean squared error in squared stored units; `data_range` is not needed. NaN without valid samples."""
-    a, b = _pair(sr, hr)
+    a, b = paired(sr, hr)
     squares = (a - b) ** 2
     if valid is not None:
         squares = squares[np.broadcast_to(valid, squares.shape)]
@@ -37,7 +37,7 @@ def psnr(sr: Array, hr: Array, *, data_range: float, valid: BoolArray | None = N
 
 def psnr_of(error: float, data_range: float) -> float:
     """Return the PSNR in dB of a mean squared error. Raises UsageError for a range that is not positive."""
-    _check_range(data_range)
+    check_range(data_range)
     if error == 0:
         return math.inf
     return 10 * math.log10(data_range**2 / error) if math.isfinite(error) else math.nan
@@ -51,28 +51,40 @@ def ssim(sr: Array, hr: Array, *, data_range: float, valid: BoolArray | None = N
     that touch an invalid sample do not count. An axis shorter than 11 (a few thick slices) is not filtered along, so
     that such a volume is judged plane by plane. NaN where no window is left.
     """
-    _check_range(data_range)
-    a, b = _pair(sr, hr)
+    check_range(data_range)
+    a, b = paired(sr, hr)
     axes = [axis for axis in range(1, a.ndim) if a.shape[axis] > 2 * RADIUS]
     if not axes:
         return math.nan
-    similarity = np.stack([_similarity(x, y, [i - 1 for i in axes], data_range) for x, y in zip(a, b, strict=True)])
+    return counted_mean(similarity(a, b, axes, data_range), valid, axes)
+
+
+def counted_mean(values: FloatArray, valid: BoolArray | None, axes: Sequence[int]) -> float:
+    """Return the mean over channels of the mean over windows without invalid samples; NaN where none is left."""
     if valid is None:
-        return float(similarity.mean())
-    counted = np.broadcast_to(_eroded(valid, axes), similarity.shape)
-    means = [values[mask].mean() for values, mask in zip(similarity, counted, strict=True) if mask.any()]
+        return float(values.mean())
+    counted = np.broadcast_to(_eroded(valid, axes), values.shape)
+    means = [channel[mask].mean() for channel, mask in zip(values, counted, strict=True) if mask.any()]
     return float(np.mean(means)) if means else math.nan
 
 
-def _similarity(a: FloatArray, b: FloatArray, axes: Sequence[int], data_range: float) -> FloatArray:
-    """Return the similarity of each window that lies inside, for one channel."""
+def similarity(a: FloatArray, b: FloatArray, axes: Sequence[int], data_range: float) -> FloatArray:
+    """Return the structural similarity of each window that lies inside, ``(C, *spatial)`` less 10 along `axes`."""
+    mean_a, mean_b = _blurred(a, axes), _blurred(b, axes)
+    c1 = (K1 * data_range) ** 2
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    result: FloatArray = luminance * contrast_structure(a, b, axes, data_range)
+    return result
+
+
+def contrast_structure(a: FloatArray, b: FloatArray, axes: Sequence[int], data_range: float) -> FloatArray:
+    """Return the similarity without its luminance term."""
     mean_a, mean_b = _blurred(a, axes), _blurred(b, axes)
     var_a = _blurred(a * a, axes) - mean_a * mean_a
     var_b = _blurred(b * b, axes) - mean_b * mean_b
     covariance = _blurred(a * b, axes) - mean_a * mean_b
-    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    result: FloatArray = luminance * (2 * covariance + c2) / (var_a + var_b + c2)
+    c2 = (K2 * data_range) ** 2
+    result: FloatArray = (2 * covariance + c2) / (var_a + var_b + c2)
     return result
 
 
@@ -94,12 +106,14 @@ def _eroded(valid: BoolArray, axes: Sequence[int]) -> BoolArray:
     return valid
 
 
-def _pair(sr: Array, hr: Array) -> tuple[FloatArray, FloatArray]:
+def paired(sr: Array, hr: Array) -> tuple[FloatArray, FloatArray]:
+    """Return both in float64. Raises UsageError for different shapes."""
     if sr.shape != hr.shape:
         raise UsageError(f"arrays of shapes {sr.shape} and {hr.shape} cannot be compared; crop them to one grid")
     return np.asarray(sr, dtype=np.float64), np.asarray(hr, dtype=np.float64)
 
 
-def _check_range(data_range: float) -> None:
+def check_range(data_range: float) -> None:
+    """Raise UsageError for a data range that is no positive number."""
     if not data_range > 0 or not math.isfinite(data_range):
         raise UsageError(f"data range {data_range!r} is not a positive number; state the range of the values")

@@ -63,6 +63,8 @@ def test_metrics_take_arrays_in_stored_units(plugins: Plugins) -> None:
         "psnr": True,
         "ssim": True,
         "mse": False,
+        "ms_ssim": True,
+        "sam": False,
     }
 
 
