@@ -12,8 +12,8 @@ if sys.argv[1] == "tuned":
 import torch
 torch.set_num_threads(1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(5):
-    torch.ones(16_000_000) + 1
+for _ in range(30):
+    torch.ones(10_000_000)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
@@ -34,7 +34,7 @@ def test_large_tensors_reuse_their_pages() -> None:
         run = subprocess.run([sys.executable, "-c", FAULTS, how], check=True, capture_output=True, text=True)
         return int(run.stdout)
 
-    assert faults("tuned") * 3 < faults("plain") or platform.libc_ver()[0] != "glibc"
+    assert faults("tuned") * 2 < faults("plain") or platform.libc_ver()[0] != "glibc"
 
 
 def test_an_import_tunes_nothing() -> None:
