@@ -100,8 +100,13 @@ def _metadata(page: TiffPage, content: bytes) -> Metadata:
         xmp=_bytes(page, XMP),
         iptc=_bytes(page, IPTC),
         density=_density(page),
-        tags=tuple((tag, text.encode()) for tag, text in texts.items() if isinstance(text, str)),
+        tags=tuple((tag, text.encode()) for tag, text in texts.items() if isinstance(text, str) and not _sized(text)),
     )
+
+
+def _sized(text: str) -> bool:
+    """Whether a text is tifffile's or ImageJ's note of the array's size, which an enlarged picture makes false."""
+    return text.startswith(('{"shape":', "ImageJ="))
 
 
 def _bytes(page: TiffPage, tag: int) -> bytes:

@@ -125,3 +125,11 @@ def test_what_cannot_be_shown_truly_is_refused(
 def test_sixteen_bits_do_not_fit_into_jpeg(tmp_path: Path, refusal: Callable[..., str]) -> None:
     path = save(tmp_path / "a.tif", picture(12, 15, 3).astype(np.uint16))
     assert "uint16" in refusal(path, format="jpeg")
+
+
+def test_a_note_of_the_old_size_is_left_out(tmp_path: Path, enlarge: Enlarge) -> None:
+    path = tmp_path / "noted.tif"
+    tifffile.imwrite(path, np.zeros((8, 9, 3), np.uint16), photometric="rgb")  # notes {"shape": [8, 9, 3]}
+    with tifffile.TiffFile(enlarge(path)) as tiff:
+        assert 270 not in tiff.pages[0].tags
+        assert tiff.series[0].shape == (16, 18, 3)
