@@ -6,6 +6,7 @@ No other module touches the hooks. Every answer is checked; a failure carries th
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import re
 import sys
@@ -37,6 +38,7 @@ from srkit.errors import InputError, PluginError, SrkitError, UnknownDomainError
 from srkit.grid import Scale
 from srkit.image import Normalizer, OutputPlan, Sink, Source, working_dtype
 
+_log = logging.getLogger(__name__)
 GROUP = "srkit.plugins"
 CORE = "core"
 
@@ -302,7 +304,7 @@ def discover(
 
     One sure claim wins over possible ones; `domain` decides where it is given. Two sure claims of the same file, or
     only possible ones of several domains, become a `Skipped` that says how to decide. Files that no plugin claims are
-    passed over. Raises PluginError, with the plugin's name, where one raises while looking.
+    passed over. A plugin that fails while looking costs what it would have found, and is named in a failed `Skipped`.
     """
     if domain is not None:
         domain_named(plugins, domain)
@@ -331,10 +333,17 @@ def _findings_of(
         for answer in _only(plugins, "srkit_discover", plugin)(root=root, options=options):
             for found in _checked(answer, Iterable, plugins, "srkit_discover", plugin.name):
                 yield _checked(found, (Item, Skipped), plugins, "srkit_discover", plugin.name)
+    except PluginError as error:
+        yield Skipped(root, f"{error}; what it would have found is missing")
     except SrkitError:
         raise
-    except Exception as error:  # noqa: BLE001
-        _blame(plugins, "srkit_discover", error, plugin.name)
+    except Exception as error:  # noqa: BLE001  a plugin's; the others go on
+        _log.debug("plugin %s failed while looking", plugin.name, exc_info=True)
+        yield Skipped(
+            root,
+            f"plugin {plugin.name!r} failed in srkit_discover with {type(error).__name__}, and what it would have "
+            "found is missing; see the traceback with --debug, and report it to the plugin's authors",
+        )
 
 
 def _settle(rivals: list[Item], domain: str | None) -> Item | Skipped:

@@ -281,22 +281,22 @@ def test_the_domains_options_reach_discovery(installed, image: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "reason"),
     [
-        "    yield 'nothing'",
-        "    yield srkit.Item((root,), 'toy')\n    yield 3",
+        ("    yield 'nothing'", "instead of Item or Skipped"),
+        ("    yield srkit.Item((root / 'x',), 'one')\n    yield 3", "instead of Item or Skipped"),
+        ("    yield from []\n    raise KeyError('x')", "'bad' failed in srkit_discover with KeyError"),
     ],
 )
-def test_findings_of_the_wrong_type_are_an_error(installed, image: Path, body: str) -> None:
+def test_a_plugin_that_fails_while_looking_costs_only_its_own_items(
+    installed, image: Path, body: str, reason: str
+) -> None:
     text = f"import srkit\n@srkit.hookimpl\ndef srkit_discover(root):\n{body}\n"
-    with pytest.raises(PluginError, match=r"instead of Item or Skipped"):
-        found(installed(bad=text), image.parent)
-
-
-def test_a_plugin_that_raises_while_looking_is_named(installed, image: Path) -> None:
-    text = "import srkit\n@srkit.hookimpl\ndef srkit_discover(root):\n    yield from []\n    raise KeyError('x')\n"
-    with pytest.raises(PluginError, match="'bad' failed in srkit_discover with KeyError"):
-        found(installed(good=owner("one"), bad=text), image.parent)
+    entries = found(installed(good=owner("one"), bad=text), image.parent)
+    (blamed,) = (entry for entry in entries if isinstance(entry, Skipped))
+    assert reason in blamed.reason
+    assert blamed.failed
+    assert image in {entry.path for entry in entries if isinstance(entry, Item)}
 
 
 # --- verbs ---------------------------------------------------------------------------------------------------------

@@ -120,9 +120,18 @@ def _renamed(
         if weight is None or bias is None or weight.shape[2:] != (3, 3) or bias.shape != weight.shape[:1]:
             raise MissingRequirementError(
                 f"weights file {path} has no usable layer {name}; it is not the file that this loss needs, or the "
-                "layer asked for is deeper than the file goes"
+                f"layer asked for is deeper than the file goes{_other_kind(state, path)}"
             )
     return result
+
+
+def _other_kind(state: Mapping[str, Tensor], path: Path) -> str:
+    """Return a hint where the file is of the other perceptual network."""
+    if "features.0.weight" in state:
+        return f"; {path.name} looks like torchvision's VGG19: take losses.perceptual.kind=vgg19"
+    if "conv1_1.weight" in state or "net.slice1.0.weight" in state:
+        return f"; {path.name} looks like ST-LPIPS's VGG16: take losses.perceptual.kind=stvgg16"
+    return ""
 
 
 def _state_dict(path: Path) -> Mapping[str, Tensor]:

@@ -63,8 +63,8 @@ def write_checkpoint(folder: Path, state: RunState) -> Path:
             )
     path = folder / f"step_{state.step:09d}.safetensors"
     write_whole(path, save(tensors, metadata={KEY: json.dumps(notes, sort_keys=True)}))
-    for old in sorted(folder.glob("step_*.safetensors"))[:-KEPT]:
-        old.unlink()
+    for old in [*sorted(folder.glob("step_*.safetensors"))[:-KEPT], *folder.glob(".step_*.part")]:
+        old.unlink()  # parts are of a run that was killed while it wrote
     return path
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from srkit.errors import MissingRequirementError, RecipeError
-from srkit.losses.perceptual import vgg19_loss
+from srkit.losses.perceptual import stvgg16_loss, vgg19_loss
 from srkit.losses.vgg import STVGG16, VGG19, VGGFeatures
 from srkit.losses.weights import VGG19_FILE, stvgg16_weights, vgg19_weights
 
@@ -152,3 +152,12 @@ def test_the_smallest_image_is_really_the_smallest(layer: str) -> None:
         with pytest.raises(RuntimeError):
             network(torch.zeros(1, 3, side - 1, side - 1))
     assert math.isfinite(side)
+
+
+def test_a_file_of_the_other_network_is_recognised(tmp_path: Path, torchvision_state: State) -> None:
+    torch.save(torchvision_state(), tmp_path / "vgg.pth")
+    with pytest.raises(MissingRequirementError, match="kind=vgg19"):
+        stvgg16_loss(weights=tmp_path / "vgg.pth")
+    torch.save({"conv1_1.weight": torch.zeros(1)}, tmp_path / "shift.pth")
+    with pytest.raises(MissingRequirementError, match="kind=stvgg16"):
+        vgg19_loss(weights=tmp_path / "shift.pth")

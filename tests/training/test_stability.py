@@ -1,6 +1,8 @@
 """Running mean, ramp, clipping, R1, health, and the guard: each forced."""
 
 import json
+from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 from srkit.errors import DivergedError
 from srkit.losses.adversarial import AdversarialLoss
 from srkit.models.file import load_model
+from srkit.plugins import CORE, GROUP, load_plugins
 from srkit.training import resolve_recipe, train
 from srkit.training.average import Average
 from srkit.training.guard import Flatness, guarded
@@ -148,26 +151,22 @@ def test_r1_is_the_squared_gradient_on_real_images():
     assert float((penalised.compute(sr, hr) - plain.compute(sr, hr)).detach()) == pytest.approx(4 / 2 * 9, rel=1e-5)
 
 
-def poisoned(monkeypatch, step, times):
-    """Let the L1 loss become no number in some step, so many times."""
-    from srkit.losses.content import L1Loss
-
-    state = {"calls": 0, "left": times}
-    plain = L1Loss.forward
-
-    def forward(self, sr, hr):
-        state["calls"] += 1
-        if state["calls"] >= step and state["left"]:
-            state["left"] -= 1
-            return plain(self, sr, hr) * float("nan")
-        return plain(self, sr, hr)
-
-    monkeypatch.setattr(L1Loss, "forward", forward)
+@pytest.fixture
+def faulty_plugins():
+    """The core, the domain `toy`, and a loss that becomes no number when told to."""
+    here = Path(__file__).parents[1]
+    core = [point for point in entry_points(group=GROUP) if point.name == CORE]
+    return load_plugins([here / "toy_domain.py", here / "faulty_loss.py"], installed=core, environment={})
 
 
-def test_a_run_that_diverges_once_goes_back_and_on_more_slowly(toy_plugins, toy_data, tmp_path, monkeypatch, caplog):
-    poisoned(monkeypatch, step=4, times=1)
-    result = train(gan(toy_plugins, tmp_path), data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
+def faulty(plugins, tmp_path, first, times):
+    overrides = [f"losses.pixel={{kind: faulty, first: {first}, times: {times}}}"]
+    return gan(plugins, tmp_path, overrides=overrides)
+
+
+def test_a_run_that_diverges_once_goes_back_and_on_more_slowly(faulty_plugins, toy_data, tmp_path, caplog):
+    recipe = faulty(faulty_plugins, tmp_path, first=4, times=1)
+    result = train(recipe, data=toy_data, out=tmp_path / "run", plugins=faulty_plugins)
     assert (result.steps, result.total) == (6, 6)
     assert "gone back to step 3" in caplog.text
     lines = entries(tmp_path / "run")
@@ -176,23 +175,34 @@ def test_a_run_that_diverges_once_goes_back_and_on_more_slowly(toy_plugins, toy_
     assert [line["step"] for line in lines if "event" in line] == [3]
 
 
-def test_a_run_that_diverges_before_its_first_checkpoint_begins_again(toy_plugins, toy_data, tmp_path, monkeypatch):
-    poisoned(monkeypatch, step=1, times=1)
-    result = train(gan(toy_plugins, tmp_path), data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
+def test_a_run_that_diverges_before_its_first_checkpoint_begins_again(faulty_plugins, toy_data, tmp_path):
+    recipe = faulty(faulty_plugins, tmp_path, first=1, times=1)
+    result = train(recipe, data=toy_data, out=tmp_path / "run", plugins=faulty_plugins)
     assert result.steps == 6
 
 
-def test_a_run_that_diverges_twice_ends_with_code_6(toy_plugins, toy_data, tmp_path, monkeypatch):
-    poisoned(monkeypatch, step=4, times=2)
+def test_a_run_that_diverges_twice_ends_with_code_6(faulty_plugins, toy_data, tmp_path):
+    recipe = faulty(faulty_plugins, tmp_path, first=4, times=2)
     with pytest.raises(DivergedError, match=r"'pixel' became nan.*after a return to the last good state") as caught:
-        train(gan(toy_plugins, tmp_path), data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
+        train(
+            recipe,
+            data=toy_data,
+            out=tmp_path / "run",
+            plugins=faulty_plugins,
+        )
     assert caught.value.exit_code == 6
 
 
-def test_a_slowed_run_that_is_resumed_stays_slow(toy_plugins, toy_data, tmp_path, monkeypatch):
-    poisoned(monkeypatch, step=2, times=1)
-    train(gan(toy_plugins, tmp_path), data=toy_data, out=tmp_path / "run", plugins=toy_plugins, progress=stop_at(4))
-    train(None, out=tmp_path / "run", plugins=toy_plugins, resume=True)
+def test_a_slowed_run_that_is_resumed_stays_slow(faulty_plugins, toy_data, tmp_path):
+    recipe = faulty(faulty_plugins, tmp_path, first=2, times=1)
+    train(
+        recipe,
+        data=toy_data,
+        out=tmp_path / "run",
+        plugins=faulty_plugins,
+        progress=stop_at(4),
+    )
+    train(None, out=tmp_path / "run", plugins=faulty_plugins, resume=True)
     rates = {line["step"]: line["learning_rate"] for line in entries(tmp_path / "run") if "learning_rate" in line}
     assert rates[6] == 5e-4
 
