@@ -103,18 +103,23 @@ class Encoding:
     def encode(self, values: Array, valid: BoolArray | None = None) -> Array:
         """Return `values` ``(C, *spatial)`` as stored samples: unscaled, rounded, clipped, nudged off nodata.
 
-        Integers round half to even and saturate. Valid samples (all, where `valid` is None) that would be stored
-        as their channel's nodata move to the nearest other stored value. NaN has no integer: on invalid samples
-        it becomes nodata (or 0), on valid samples it raises ValueError.
+        Integers round half to even; finite numbers saturate. Valid samples (all, where `valid` is None) that would be
+        stored as their channel's nodata move to the nearest other stored value. NaN has no integer: on invalid
+        samples it becomes nodata (or 0), on valid samples it raises ValueError.
         """
         numbers = values
         if self.slope != 1.0 or self.intercept != 0.0:
             numbers = (values.astype(np.float64) - self.intercept) / self.slope
-        stored = numbers.astype(self.dtype) if self.dtype.kind == "f" else self._to_integers(numbers, valid)
+        stored = self._to_floats(numbers) if self.dtype.kind == "f" else self._to_integers(numbers, valid)
         for channel, nodata in enumerate(self.nodata):
             if nodata is not None and not np.isnan(nodata):
                 self._nudge(stored[channel], nodata, _of_channel(valid, channel))
         return stored
+
+    def _to_floats(self, numbers: Array) -> Array:
+        if self.dtype.itemsize < numbers.dtype.itemsize:
+            numbers = np.where(np.isfinite(numbers), np.clip(numbers, *self.limits), numbers)
+        return numbers.astype(self.dtype)
 
     def _to_integers(self, numbers: Array, valid: BoolArray | None) -> Array:
         low, high = self.limits
@@ -189,6 +194,20 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release what the source holds; reading afterwards is an error."""
+        ...
+
+
+@runtime_checkable
+class DivisibleSource(Source, Protocol):
+    """A source of which parts can be written as outputs of their own (``--window``)."""
+
+    def part(self, window: Window) -> Source:
+        """Return the samples of `window`, which lies inside the grid, as a source that tells true things of itself.
+
+        Its grid is ``grid.part(window)`` (in pixel space: pixels of its own), everything that moves with the geometry
+        has moved, its encoding is this one's. It reads what this source reads, for as long as this one is open; it is
+        never closed itself. Raises UsageError, in one sentence, for a window that the format cannot be cut to.
+        """
         ...
 
 

@@ -45,6 +45,12 @@ def test_overshoot_is_clipped_and_never_wraps(dtype: str) -> None:
     np.testing.assert_array_equal(encoding(dtype).encode(values), [[info.min, info.max, info.min, info.max]])
 
 
+def test_finite_values_stay_finite_in_narrow_floats() -> None:
+    stored = Encoding(np.dtype("float16")).encode(np.array([[1e9, -1e9, 65519.9, np.inf, np.nan, 1.5]], np.float32))
+    assert stored.dtype == np.float16
+    np.testing.assert_array_equal(stored, np.array([[65504, -65504, 65504, np.inf, np.nan, 1.5]], np.float16))
+
+
 def test_bits_bound_the_stored_values() -> None:
     values = np.array([[-9e4, 9e4]])
     np.testing.assert_array_equal(encoding("u2", bits=12).encode(values), [[0, 4095]])
