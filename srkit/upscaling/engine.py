@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from srkit.errors import InputError, NetworkOutputError
-from srkit.grid import Scale, Window
+from srkit.grid import Grid, Scale, Window
 from srkit.image import Array, Block, BoolArray, Normalizer, Source
 from srkit.networks.interpolation import Interpolation
 from srkit.plugins import Plugins, normalizer
@@ -21,6 +21,7 @@ from srkit.upscaling.enlarger import Enlarger
 from srkit.upscaling.fill import fill
 from srkit.upscaling.plan import INTERPOLATION_HALO, Fit, fit
 from srkit.upscaling.route import Route, Wishes, choose_route
+from srkit.upscaling.stream import Piece, Stage, first_needed, through
 from srkit.upscaling.tiles import AxisPlan, Tile, count_tiles, iterate_tiles, mirrored
 
 Wanted = Callable[[Window, int], bool]
@@ -28,27 +29,24 @@ Step = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Piece:
-    """A finished part of the output.
-
-    `window` and the arrays are on the output grid, `values` ``(C, *spatial)`` with all channels of the source, in its
-    working float type; `valid` as in `Block`. Under invalid samples lie the source's own values, repeated.
-    """
-
-    window: Window
-    frame: int
-    values: Array
-    valid: BoolArray | None
-
-
-@dataclass(frozen=True, eq=False, slots=True)
 class Job:
-    """All that is needed to enlarge one source; made by `prepare`."""
+    """All that is needed to enlarge one source; made by `prepare`. `stages` come after the network, in their order."""
 
     source: Source
     fitted: Fit
     route: Route
     normalizer: Normalizer | None
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def network_grid(self) -> Grid:
+        """Where the network's samples lie."""
+        return self.source.grid.upscaled(self.fitted.factors)
+
+    @property
+    def grid(self) -> Grid:
+        """Where the output's samples lie."""
+        return self.stages[-1].grid if self.stages else self.network_grid
 
     @property
     def axes(self) -> tuple[AxisPlan, ...]:
@@ -96,13 +94,23 @@ def enlarge(
 
 
 def run(
-    job: Job, *, outermost: int | None = None, wanted: Wanted | None = None, step: Step | None = None
+    job: Job, *, outermost: int | None = None, first: tuple[int, int] = (0, 0), step: Step | None = None
 ) -> Iterator[Piece]:
-    """Yield the pieces of a job: frames outermost, then ascending along axis `outermost` (the source's slab's).
+    """Yield the finished pieces: frames outermost, then ascending along axis `outermost` (the source's slab's).
 
-    Pieces that `wanted` (output window, frame) declines are left out; `step` is told (done, total) tiles.
+    Pieces that lie wholly before `first`, a frame and an index along the axis, may be left out; `step` is told
+    (done, total) tiles.
     """
     axis = job.source.slab.axis if outermost is None else outermost
+    begin = (first[0], first_needed(job.network_grid, job.stages, axis, first[1]))
+
+    def wanted(window: Window, frame: int) -> bool:
+        return (frame, window.stop[axis] - 1) >= begin
+
+    yield from through(_pieces(job, axis, wanted, step), job.network_grid, job.stages, axis, first=first)
+
+
+def _pieces(job: Job, axis: int, wanted: Wanted, step: Step | None) -> Iterator[Piece]:
     total = count_tiles(job.axes) * job.source.frames
     with job.route.applied(job.fitted.generator) as network:
         job = replace(job, fitted=replace(job.fitted, generator=network))
@@ -132,13 +140,13 @@ def enlarge_whole(pieces: Iterator[Piece], shape: tuple[int, ...]) -> Block:
     return Block(values, valid)
 
 
-def _pieces_of_frame(job: Job, frame: int, axis: int, wanted: Wanted | None) -> Iterator[Piece]:
+def _pieces_of_frame(job: Job, frame: int, axis: int, wanted: Wanted) -> Iterator[Piece]:
     if job.fitted.halo is None and job.fitted.image_channels and count_tiles(job.axes) > 1:
         yield from _blended(job, frame, axis)
         return
     for tile in iterate_tiles(job.axes, axis):
         window = tile.core.upscaled(job.fitted.factors)
-        if wanted is None or wanted(window, frame):
+        if wanted(window, frame):
             yield _piece(job, tile, frame)
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 import srkit
 from srkit.errors import InputError, ModelError
+from srkit.grid import Grid
 from srkit.image import Channel, OutputPlan, Provenance, Source
 from srkit.upscaling.enlarger import Enlarger
 from srkit.upscaling.tiles import MAX_BORDER
@@ -89,10 +90,12 @@ def fit(enlarger: Enlarger, source: Source) -> Fit:
     )
 
 
-def output_plan(source: Source, fitted: Fit, provenance: Provenance, options: Mapping[str, Any]) -> OutputPlan:
-    """Return what the output shall be: same extent, same storage, more samples."""
+def output_plan(
+    source: Source, grid: Grid, fitted: Fit, provenance: Provenance, options: Mapping[str, Any]
+) -> OutputPlan:
+    """Return what the output shall be: same extent, same storage, the samples of `grid`."""
     return OutputPlan(
-        grid=source.grid.upscaled(fitted.factors),
+        grid=grid,
         channels=source.channels,
         encoding=source.encoding,
         frames=source.frames,

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from srkit.domain import Finding, Item
-from srkit.grid import Slab, Window
+from srkit.grid import Slab
 from srkit.image import OutputPlan, Sink, Source
 from srkit.plugins import create_sink
 from srkit.upscaling.engine import Job, prepare, run
@@ -62,7 +62,7 @@ def produce(
     job = prepare(session.plugins, source, enlarger, domain=item.domain, wishes=manner.wishes)
     spec = {} if job.normalizer is None else dict(job.normalizer.spec)
     route = {"device": job.route.device, "precision": job.route.precision}
-    plan = output_plan(source, job.fitted, provenance(enlarger, spec, route), session.of(item.domain))
+    plan = output_plan(source, job.grid, job.fitted, provenance(enlarger, spec, route), session.of(item.domain))
     with Staging(target, manner.inputs, overwrite=manner.overwrite) as staging:
         sink = create_sink(session.plugins, item.domain, staging.path, source, plan)
         journal = _journal(session, item, enlarger, target, job, sink.slab) if manner.resume else None
@@ -114,14 +114,11 @@ def _write(
 
 def _slabs(job: Job, plan: OutputPlan, slab: Slab, journal: Journal | None, step: Step | None) -> Iterator[StoredSlab]:
     first = 0 if journal is None else journal.finished
-    per_frame = slabs_per_frame(plan, slab)
-
-    def wanted(window: Window, frame: int) -> bool:
-        return frame * per_frame + (window.stop[slab.axis] - 1) // slab.size >= first
-
+    frame, number = divmod(first, slabs_per_frame(plan, slab))
     if journal is not None:
         yield from journal.replay()
-    yield from assemble(run(job, outermost=slab.axis, wanted=wanted, step=step), plan, slab, first=first)
+    pieces = run(job, outermost=slab.axis, first=(frame, number * slab.size), step=step)
+    yield from assemble(pieces, plan, slab, first=first)
 
 
 class _Guard:

@@ -9,7 +9,7 @@ import numpy as np
 
 from srkit.grid import Slab, Window
 from srkit.image import Array, BoolArray, OutputPlan
-from srkit.upscaling.engine import Piece
+from srkit.upscaling.stream import Piece
 
 
 @dataclass(frozen=True, eq=False, slots=True)

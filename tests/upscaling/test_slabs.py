@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from srkit.grid import Grid, Slab, Window
 from srkit.image import Channel, Encoding, OutputPlan, Provenance
-from srkit.upscaling.engine import Piece
 from srkit.upscaling.slabs import assemble, slabs_per_frame
+from srkit.upscaling.stream import Piece
 
 SHAPE = (12, 9, 10)
 

@@ -1,0 +1,192 @@
+"""What becomes of pieces after the network: stages, each of which turns runs of one grid into runs of the next.
+
+A run is a piece that spans its grid on every axis but one, the outermost of the sink. Each run is made once, from a
+rolling buffer of the runs below it, so memory holds a few runs of each stage. Where runs begin and end follows from
+the grids alone: no tile, slab or resumed run changes a bit of the output.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Protocol
+
+import numpy as np
+
+from srkit.grid import Grid, Window
+from srkit.image import Array, BoolArray
+
+RUN_SAMPLES = 2**20  # per channel: long enough that a run's own cost does not show
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Piece:
+    """A finished part of an output, or of a stage.
+
+    `window` and the arrays are on the grid of what made it, `values` ``(C, *spatial)`` with all channels of the
+    source, in its working float type; `valid` as in `Block`. Under invalid samples lie the source's own values,
+    repeated.
+    """
+
+    window: Window
+    frame: int
+    values: Array
+    valid: BoolArray | None
+
+    def part(self, window: Window) -> Piece:
+        """Return the samples of `window`, which lies inside, as views."""
+        inner = (slice(None), *window.relative_to(self.window).slices)
+        valid = None if self.valid is None else self.valid[inner]
+        return replace(self, window=window, values=self.values[inner], valid=valid)
+
+
+class Stage(Protocol):
+    """One step after the network: resampling, data consistency, a map of residuals.
+
+    Attributes
+    ----------
+    grid
+        Where the samples that it makes lie. That of the stage below, or the network's, is known to its maker.
+
+    Windows span the grid on all axes but one, which may be any. `needs` must not run backwards: a window that starts
+    later needs nothing earlier. A stage keeps nothing from one call to the next; it may read the item's source.
+    """
+
+    grid: Grid
+
+    def needs(self, window: Window) -> Window:
+        """Return the samples of the grid below that those of `window` depend on.
+
+        The answer may reach beyond the grid below, and is cut to it: a margin is ``window.padded(margin)``, the whole
+        volume ``Window.whole(below.shape)``.
+        """
+        ...
+
+    def apply(self, given: Piece, window: Window) -> Piece:
+        """Return the piece of `window`, on the stage's grid; `given` holds what `needs(window)` said, cut to the grid.
+
+        Its values must not depend on how far `window` and `given` reach beyond what each sample needs. It must not
+        change `given`.
+        """
+        ...
+
+
+def through(
+    pieces: Iterable[Piece], below: Grid, stages: Sequence[Stage], axis: int, *, first: tuple[int, int] = (0, 0)
+) -> Iterator[Piece]:
+    """Yield what the stages make of the `pieces` of the grid `below`, as runs along `axis`; no stage: the pieces.
+
+    Parameters
+    ----------
+    pieces
+        Frame by frame, ascending along `axis`; those that `first_needed` leaves out may be missing.
+    first
+        Frame, and index along `axis` on the last grid, from which on the output is wanted. The first run may begin
+        a little earlier.
+    """
+    if not stages:
+        yield from pieces
+        return
+    frame, wanted = first
+    starts = _starts(below, stages, axis, wanted)
+    runs = _joined(pieces, below.shape, axis)
+    for stage, start in zip(stages, starts[1:], strict=True):
+        runs = _applied(runs, below, stage, axis, (frame, start))
+        below = stage.grid
+    yield from runs
+
+
+def first_needed(below: Grid, stages: Sequence[Stage], axis: int, wanted: int) -> int:
+    """Return the index along `axis` on the grid `below` from which on `stages` need it, to make `wanted` and on."""
+    return _starts(below, stages, axis, wanted)[0]
+
+
+def _starts(below: Grid, stages: Sequence[Stage], axis: int, wanted: int) -> list[int]:
+    """Return where each grid's samples begin to be needed: that of the pieces, then that of every stage's runs."""
+    starts, grids = [wanted], [below, *(stage.grid for stage in stages)]
+    for stage, grid in zip(reversed(stages), reversed(grids[:-1]), strict=True):
+        length = _run_length(grid, stage, axis)
+        starts[0] -= starts[0] % length
+        run = _run(stage.grid, axis, starts[0], length)
+        starts.insert(0, _needed(stage, run, grid).start[axis])
+    return starts
+
+
+def _run_length(below: Grid, stage: Stage, axis: int) -> int:
+    """Return the samples of a run along `axis`: as many as one sample needs, so that at most half is done twice."""
+    across = max(1, math.prod(stage.grid.shape) // stage.grid.shape[axis])
+    middle = stage.grid.shape[axis] // 2
+    needed = _needed(stage, _run(stage.grid, axis, middle, 1), below).shape[axis]
+    ratio = stage.grid.shape[axis] / below.shape[axis]
+    return max(1, RUN_SAMPLES // across, int(needed * ratio))
+
+
+def _run(grid: Grid, axis: int, start: int, length: int) -> Window:
+    whole = Window.whole(grid.shape)
+    low, high = list(whole.start), list(whole.stop)
+    low[axis], high[axis] = start, min(start + length, grid.shape[axis])
+    return Window(tuple(low), tuple(high))
+
+
+def _needed(stage: Stage, window: Window, below: Grid) -> Window:
+    return stage.needs(window).intersection(Window.whole(below.shape))
+
+
+def _applied(runs: Iterator[Piece], below: Grid, stage: Stage, axis: int, first: tuple[int, int]) -> Iterator[Piece]:
+    """Yield what `stage` makes of the runs of each frame, in runs of its own."""
+    length = _run_length(below, stage, axis)
+    for frame, given in groupby(runs, key=lambda run: run.frame):
+        start = first[1] if frame == first[0] else 0
+        windows = [_run(stage.grid, axis, low, length) for low in range(start, stage.grid.shape[axis], length)]
+        for window, piece in _with_needs(given, below, stage, axis, windows):
+            yield stage.apply(piece, window)
+
+
+def _with_needs(
+    runs: Iterator[Piece], below: Grid, stage: Stage, axis: int, windows: Sequence[Window]
+) -> Iterator[tuple[Window, Piece]]:
+    """Yield each window with what it needs, out of a buffer that keeps no run longer than it must."""
+    buffer: list[Piece] = []
+    for window in windows:
+        needed = _needed(stage, window, below)
+        buffer = [run for run in buffer if run.window.stop[axis] > needed.start[axis]]
+        while not buffer or buffer[-1].window.stop[axis] < needed.stop[axis]:
+            buffer.append(next(runs))
+        yield window, _stacked(buffer, axis).part(needed)
+
+
+def _stacked(runs: Sequence[Piece], axis: int) -> Piece:
+    """Return runs that follow one another along `axis` as one."""
+    if len(runs) == 1:
+        return runs[0]
+    start, stop = runs[0].window.start, runs[-1].window.stop
+    return Piece(Window(start, stop), runs[0].frame, *_arrays(runs, Window(start, stop)))
+
+
+def _joined(pieces: Iterable[Piece], shape: Sequence[int], axis: int) -> Iterator[Piece]:
+    """Yield pieces put together to runs: those that share their samples along `axis` are one."""
+    for (frame, start, stop), group in groupby(
+        pieces, key=lambda piece: (piece.frame, piece.window.start[axis], piece.window.stop[axis])
+    ):
+        parts = list(group)
+        whole = Window.whole(shape)
+        low, high = list(whole.start), list(whole.stop)
+        low[axis], high[axis] = start, stop
+        window = Window(tuple(low), tuple(high))
+        if sum(part.window.size for part in parts) != window.size:
+            raise ValueError(f"pieces of samples {start} to {stop} of frame {frame} do not cover them once")
+        yield parts[0] if len(parts) == 1 else Piece(window, frame, *_arrays(parts, window))
+
+
+def _arrays(parts: Sequence[Piece], window: Window) -> tuple[Array, BoolArray | None]:
+    values = np.empty((len(parts[0].values), *window.shape), parts[0].values.dtype)
+    width = max((len(part.valid) for part in parts if part.valid is not None), default=0)
+    valid = np.ones((width, *window.shape), np.bool_) if width else None
+    for part in parts:
+        place = (slice(None), *part.window.relative_to(window).slices)
+        values[place] = part.values
+        if valid is not None and part.valid is not None:
+            valid[place] = part.valid
+    return values, valid
