@@ -313,7 +313,7 @@ def discover(
     for plugin in plugins.loaded:
         for found in _findings_of(plugins, plugin, root, options):
             if isinstance(found, Skipped):
-                skipped.setdefault(found.path, found)
+                skipped.setdefault(found.path, _unreadable(found))
             else:
                 claims.setdefault((found.path, found.key), []).append(found)
     settled = [_settle(rivals, domain) for rivals in claims.values()]
@@ -322,6 +322,13 @@ def discover(
     refused = [entry for entry in settled if isinstance(entry, Skipped)]
     rest = [entry for path, entry in skipped.items() if path not in claimed]
     return sorted([*items, *refused, *rest], key=lambda entry: (str(entry.path), getattr(entry, "key", "")))
+
+
+def _unreadable(found: Skipped) -> Skipped:
+    """Name the true reason where a plugin took a file for broken that it may not read."""
+    if not found.path.is_file() or os.access(found.path, os.R_OK):
+        return found
+    return Skipped(found.path, "may not be read: permission denied; ask its owner for the right to read it")
 
 
 def _findings_of(

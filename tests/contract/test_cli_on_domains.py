@@ -1,6 +1,9 @@
 """The main jobs of the command line on one item of every installed domain."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,9 +11,12 @@ from typer.testing import CliRunner, Result
 
 import srkit
 from srkit.cli.app import make_app
+from srkit.plugins import load_plugins
 from srkit.testing import Example, installed_examples
 
 MAKERS = installed_examples()
+AS_OTHERS = ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+"""What makes root obey the permissions of files as everybody else must."""
 
 
 @pytest.fixture(params=sorted(MAKERS))
@@ -49,6 +55,24 @@ def test_a_folder_is_upscaled_and_the_output_lies_on_the_same_box(example: Examp
     if old.reference is not None:
         box = [n * step for n, step in zip(old.shape, old.spacing, strict=True)]
         assert [n * step for n, step in zip(new.shape, new.spacing, strict=True)] == pytest.approx(box, rel=1e-5)
+
+
+def test_a_file_that_may_not_be_read_costs_only_itself(example: Example, tmp_path: Path) -> None:
+    item, *_ = example.items_at(load_plugins(), example.root)
+    closed = example.root / f"closed{item.path.suffix or '.dcm'}"
+    closed.write_bytes(item.path.read_bytes())
+    closed.chmod(0)
+    arguments = [
+        "upscale", example.root, "--out", tmp_path / "out", "--model", "nearest", "--domain", example.domain, "--json",
+    ]  # fmt: skip
+    found = subprocess.run(
+        [*AS_OTHERS, Path(sys.executable).with_name("srkit"), *map(str, arguments), *map(str, options_of(example))],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    results = {Path(entry["path"]): entry for entry in json.loads(found.stdout)["results"]}
+    assert found.returncode == 4, found.stderr
+    assert results[closed]["reason"].startswith("may not be read")
+    assert [entry["status"] for path, entry in results.items() if path != closed] == ["done"]
 
 
 def test_an_item_is_inspected(example: Example) -> None:

@@ -21,8 +21,7 @@ CAMERA_RAW = (".dng", ".nef", ".cr2", ".arw", ".orf", ".rw2", ".pef", ".srw", ".
 def discover_photos(root: Path, output_format: str) -> Iterator[Item | Skipped]:
     """Yield the photographs at `root`, and files that have the name of one and the content of something else."""
     for path, folder in files_below(root):
-        with path.open("rb") as file:
-            name = format_of(file.read(32))
+        name = format_of(_first_bytes(path))
         if path.suffix.lower() in SIDE_SUFFIXES:
             continue
         if name is None:
@@ -34,6 +33,14 @@ def discover_photos(root: Path, output_format: str) -> Iterator[Item | Skipped]:
         else:
             certainty: Literal["sure", "possible"] = "possible" if _has_world_file(path) else "sure"
             yield _item(path, folder, chosen_format(name, output_format), certainty)
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(32)
+    except OSError:  # the name alone claims a format then
+        return b""
 
 
 def _has_world_file(path: Path) -> bool:
