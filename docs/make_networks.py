@@ -16,10 +16,13 @@ from srkit.plugins import load_plugins
 
 PAGE = Path(__file__).parent / "reference" / "networks.md"
 SIDE = 48
+SLICES = {"srresnet-25d": 5}
+"""Of families that want slices, figures are per pixel of a slice."""
 WHERE = {
     "srresnet": "Ledig et al. 2017 (SRGAN); the default",
     "srresnet-lite": "after LSRGAN: depthwise separable, dynamic kernels (`experts`)",
     "srresnet-gc": "SRResNet with global context (Cao et al. 2019)",
+    "srresnet-25d": "SRResNet of a slice with its neighbours as channels (2.5-D)",
     "rrdb": "ESRGAN and Real-ESRGAN (Wang et al. 2018, 2021), with the names of their public weights",
     "compact": "Real-ESRGAN's SRVGGNetCompact",
     "span": "SPAN (Wan et al. 2024)",
@@ -29,10 +32,10 @@ WHERE = {
 HEAD = """# Networks
 
 Made from the networks by `python docs/make_networks.py`; change them, not this page. Generators that a recipe's
-`network.name` knows, each for images and volumes, any channels, and a scale per axis. Figures: the default parameters
-for RGB at ×4 in 2-D. MAC: multiplications with addition of convolutions, matrix products and attention, per LR pixel.
-*Halo*: the LR pixels around a tile that its SR depends on, exactly; "whole image": such a network has no exact tiles,
-its tiles are blended.
+`network.name` knows, each for images and volumes (`srresnet-25d` for volumes alone), any channels, and a scale per
+axis. Figures: the default parameters for RGB at ×4 in 2-D. MAC: multiplications with addition of convolutions, matrix
+products and attention, per LR pixel. *Halo*: the LR pixels around a tile that its SR depends on, exactly; "whole
+image": such a network has no exact tiles, its tiles are blended.
 
 Fewer operations are not always less time. On two busy cores (AVX-512, float32, channels last, one 96×96 tile, best of
 five) the time against `srresnet` was: `span` 0.39, `compact` 0.64, `attention` 0.97, `srresnet-lite` 1.40 (0.55 with
@@ -43,14 +46,15 @@ operations; LSRGAN's paper claims 74.68 % and 55.93 %. Their quality has not bee
 
 def row(name: str, build: Any) -> str:
     """Return the line of the table about one family."""
+    slices = (SLICES[name],) if name in SLICES else ()
     with torch.device("meta"):
-        network: nn.Module = build(ndim=2, channels=3, scale=4).eval()
-        lr = torch.empty(1, 3, SIDE, SIDE)
+        network: nn.Module = build(ndim=2 + len(slices), channels=3, scale=(*(1 for _ in slices), 4, 4)).eval()
+        lr = torch.empty(1, 3, *slices, SIDE, SIDE)
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         network(lr)
     parameters = sum(p.numel() for p in network.parameters())
-    thousands = counter.get_total_flops() / 2 / SIDE**2 / 1000
+    thousands = counter.get_total_flops() / 2 / lr[0, 0].numel() / 1000
     halo = getattr(network, "halo", None)
     reach = "whole image" if halo is None else str(max(halo))
     return f"| `{name}` | {parameters:,} | {thousands:,.0f} k | {reach} | {WHERE[name]} |"

@@ -37,6 +37,7 @@ def srkit_networks() -> Sequence[NetworkFactory]:
         NetworkFactory("srresnet", "generator", _lazily("srkit.networks.srresnet", "SRResNet")),
         NetworkFactory("srresnet-lite", "generator", _lazily("srkit.networks.separable", "SRResNetLite")),
         NetworkFactory("srresnet-gc", "generator", _lazily("srkit.networks.context", "SRResNetGC")),
+        NetworkFactory("srresnet-25d", "generator", _lazily("srkit.networks.slices", "SRResNet25D")),
         NetworkFactory("rrdb", "generator", _lazily("srkit.networks.rrdb", "RRDBNet")),
         NetworkFactory("compact", "generator", _lazily("srkit.networks.compact", "Compact")),
         NetworkFactory("span", "generator", _lazily("srkit.networks.span", "SPAN")),

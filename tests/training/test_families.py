@@ -26,6 +26,9 @@ SMALL = {
     "srcnn": "{features: 4, mapping: 4}",
 }
 
+OF_VOLUMES = {"srresnet-25d"}
+"""Tried by srkit-medical's tests, whose formats say where a volume lies; the arrays of these tests do not."""
+
 
 @pytest.fixture(autouse=True)
 def one_thread():
@@ -37,7 +40,7 @@ def one_thread():
 
 def test_all_families_are_tried_here(toy_plugins):
     known = {name for name, factory in verbs.networks(toy_plugins).items() if factory.kind == "generator"}
-    assert known == set(SMALL)
+    assert known == set(SMALL) | OF_VOLUMES
 
 
 @pytest.mark.parametrize("name", SMALL)
