@@ -35,7 +35,8 @@ def set_identity(dataset: Dataset, first: Dataset, plan: OutputPlan, series_uid:
     mark = "SR AI " if lineage.is_learned(plan) else f"SR {plan.provenance.model} "
     described = str(first.get("SeriesDescription") or "")
     dataset.SeriesDescription = (mark + described).encode("ascii", "replace").decode()[:TEXT_LENGTH].strip()
-    dataset.ImageType = ["DERIVED", "SECONDARY", *list(dataset.get("ImageType") or ())[2:]]
+    flavours = [value for value in list(dataset.get("ImageType") or ())[2:] if value != "MOSAIC"]
+    dataset.ImageType = ["DERIVED", "SECONDARY", *flavours]
     dataset.ContentQualification = "RESEARCH"
     dataset.InstanceCreatorUID = uids.CREATOR
 
@@ -52,7 +53,7 @@ def set_geometry(dataset: Dataset, series: Series, plan: OutputPlan, derived: De
     wanted = derived.nearest.domain == "mri" or resliced or "SpacingBetweenSlices" in dataset
     if derived.spacing_mm is not None and wanted:
         dataset.SpacingBetweenSlices = ds(derived.spacing_mm)
-    if resliced:
+    if resliced or derived.nearest.tile is not None:
         _set_or_remove(dataset, "SliceLocation", None if derived.location is None else ds(derived.location))
         same = dataset.get("ImagesInAcquisition") == len(series.instances)
         _set_or_remove(dataset, "ImagesInAcquisition", str(plan.frames * plan.grid.shape[0]) if same else None)

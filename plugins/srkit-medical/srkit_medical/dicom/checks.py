@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from srkit.image import OutputPlan
 from srkit_medical.dicom import scrub
-from srkit_medical.dicom.derived import DerivedSlice
+from srkit_medical.dicom.derived import DerivedSlice, keeps_private
 from srkit_medical.dicom.grouping import Series
 from srkit_medical.dicom.instance import Layout
 from srkit_medical.dicom.rescale import common_rescale
@@ -72,7 +72,7 @@ def check_slices(case: Evidence) -> Iterator[Fault]:
 def check_image_type(case: Evidence) -> Iterator[Fault]:
     """Expect a derived, secondary image, and the rest as in the source."""
     given, before = _texts(case.output, "ImageType"), _texts(case.source, "ImageType")
-    if given[:2] != ["DERIVED", "SECONDARY"] or given[2:] != before[2:]:
+    if given[:2] != ["DERIVED", "SECONDARY"] or given[2:] != [value for value in before[2:] if value != "MOSAIC"]:
         yield "4", "ImageType does not say DERIVED, SECONDARY and the source's other values"
 
 
@@ -166,7 +166,7 @@ def check_references(case: Evidence) -> Iterator[Fault]:
     named = [str(item.get("ReferencedSOPInstanceUID", "")) for item in items]
     if str(case.output.get("SOPInstanceUID", "")) in named:
         yield "12", "SourceImageSequence points at the file itself"
-    if named != [source.uid for source in case.derived.sources if source.has_identity]:
+    if named != [source.uid for source in case.derived.named_sources]:
         yield "12", "SourceImageSequence does not name the slices that it came from"
     purposes = [(item.get("PurposeOfReferenceCodeSequence") or [Dataset()])[0].get("CodeValue") for item in items]
     if any(purpose != "121322" for purpose in purposes):
@@ -195,7 +195,7 @@ def check_file(case: Evidence) -> Iterator[Fault]:
     stale = [keyword for keyword in scrub.REMOVED if keyword in output and keyword not in _MAY_COME_BACK]
     yield from (("W5", f"{keyword} is still there") for keyword in stale)
     everything = (output, *scrub.nested_datasets(output))
-    if not case.plan.options.get("keep_private") and any(scrub.has_private(data) for data in everything):
+    if not keeps_private(case.plan, case.derived) and any(scrub.has_private(data) for data in everything):
         yield "P3", "private attributes are still there"
     if case.output.get("InstanceNumber") != case.derived.number:
         yield "W4", "InstanceNumber does not follow the position"

@@ -44,6 +44,11 @@ class DerivedSlice:
         """Name of its file: a running number, nothing else."""
         return f"{self.number:04d}.dcm"
 
+    @property
+    def named_sources(self) -> list[Instance]:
+        """The sources to which a reference can be made, one of each file."""
+        return list({source.uid: source for source in self.sources if source.has_identity}.values())
+
 
 def derived_slice(series: Series, plan: OutputPlan, frame: int, index: int) -> DerivedSlice:
     """Return slice `index` (ascending position) of `frame` of the output that `plan` describes.
@@ -76,3 +81,8 @@ def derived_slice(series: Series, plan: OutputPlan, frame: int, index: int) -> D
 def derived_slices(series: Series, plan: OutputPlan) -> list[DerivedSlice]:
     """Return every slice of the output, frames outermost."""
     return [derived_slice(series, plan, t, k) for t in range(plan.frames) for k in range(plan.grid.shape[0])]
+
+
+def keeps_private(plan: OutputPlan, derived: DerivedSlice) -> bool:
+    """Tell whether private attributes go into the output: on request, except from a mosaic, whose layout they tell."""
+    return bool(plan.options.get("keep_private")) and derived.nearest.tile is None

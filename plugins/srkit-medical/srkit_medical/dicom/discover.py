@@ -13,7 +13,8 @@ from srkit.domain import Item, Options, Skipped
 from srkit.files import files_below
 from srkit_medical.dicom.directory import files_listed, is_directory_record
 from srkit_medical.dicom.grouping import Series, group
-from srkit_medical.dicom.instance import Instance, read_instance
+from srkit_medical.dicom.instance import Instance
+from srkit_medical.dicom.mosaic import read_slices
 from srkit_medical.dicom.reading import MultiFrameError, UnfitError, claims_dicom
 from srkit_medical.nifti.names import AS_NIFTI
 
@@ -34,7 +35,7 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
     for path in paths:
         try:
             if _is_candidate(path):
-                instances.append(read_instance(path))
+                instances += read_slices(path)
         except MultiFrameError:
             yield _finished(_multi_frame_item(root, path), root, options)
         except UnfitError as error:
@@ -101,7 +102,7 @@ def _items(root: Path, series: list[Series]) -> Iterator[Item]:
         width = max(2, len(str(len(entries))))
         for ordinal, entry in enumerate(entries, start=1):
             yield Item(
-                paths=tuple(instance.path for instance in entry.instances),
+                paths=tuple(dict.fromkeys(instance.path for instance in entry.instances)),
                 domain=entry.first.domain,
                 group=_group(entry.first),
                 folder="" if folder == "." else folder,

@@ -147,16 +147,17 @@ def _by_plane(members: list[Instance]) -> list[list[Instance]]:
 
 
 def _without_copies(bundle: list[Instance]) -> tuple[list[Instance], list[Skipped]]:
-    """Keep one of each SOPInstanceUID; files without one are never copies of each other."""
+    """Keep one of each SOPInstanceUID (of each tile); files without one are never copies of each other."""
     kept: dict[Any, Instance] = {}
     copies: list[Skipped] = []
     for instance in sorted(bundle, key=lambda i: i.path):
-        twin = kept.setdefault(instance.uid or instance.path, instance)
+        twin = kept.setdefault((instance.uid or instance.path, instance.tile), instance)
         if twin is instance:
             continue
         if not np.array_equal(read_stored(twin), read_stored(instance)):
             raise UnfitError("two files claim the same SOPInstanceUID (0008,0018) with different pixels")
-        copies.append(Skipped(instance.path, f"is a copy of {twin.path.name}, which is kept", failed=False))
+        if instance.tile is None or instance.tile.row == instance.tile.column == 0:
+            copies.append(Skipped(instance.path, f"is a copy of {twin.path.name}, which is kept", failed=False))
     return list(kept.values()), copies
 
 

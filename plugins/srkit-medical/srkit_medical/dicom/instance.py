@@ -82,6 +82,15 @@ class Layout:
         return 0, 2**self.stored - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Where a slice lies on a sheet of `across` by `across` slices."""
+
+    row: int
+    column: int
+    across: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Instance:
     """One slice of a series, without its pixels.
@@ -100,6 +109,8 @@ class Instance:
         Keys of findings that concern the file: ``burned-in``, ``interpolated``, ``monochrome1``, ``lossy`` and so on.
     frame_index
         Which frame of a multi-frame file it is.
+    tile
+        Which part of a mosaic it is; None where it is a picture of its own.
     philips_scale
         Philips' private ScaleSlope as text, empty where there is none.
     """
@@ -127,6 +138,7 @@ class Instance:
     notes: frozenset[str]
     frame_index: int = 0
     philips_scale: str = ""
+    tile: Tile | None = None
 
     @property
     def has_identity(self) -> bool:
@@ -139,8 +151,19 @@ class Instance:
         return None if self.orders[-1] is None else int(self.orders[-1])
 
 
+class MosaicError(UnfitError):
+    """A sheet with many slices side by side; `sheet` is what it would be as one slice."""
+
+    def __init__(self, sheet: Instance) -> None:
+        super().__init__("is a Siemens mosaic: tiles of many slices in one picture")
+        self.sheet = sheet
+
+
 def read_instance(path: Path) -> Instance:
-    """Return what the file at `path` says. Raises UnfitError where it cannot be a slice of an item."""
+    """Return what the file at `path` says.
+
+    Raises UnfitError where it cannot be a slice of an item, as a MosaicError where it holds many side by side.
+    """
     header, pixel_bytes = read_header(path, (*KEYWORDS, *OVERLAYS, PHILIPS_CREATOR, PHILIPS_SCALE))
     with quiet():  # elements are decoded, and pydicom's warnings given, when they are asked for
         try:
@@ -160,7 +183,10 @@ def _instance(path: Path, header: FileDataset, pixel_bytes: int | None) -> Insta
         raise UnfitError("holds several frames under a single-frame class; their positions are not known")
     syntax = syntax_of(header)
     check_size(pixel_bytes, shape_of(elements), layout_of(elements), syntax)
-    return instance_of(elements, path, sop_class, syntax)
+    instance = instance_of(elements, path, sop_class, syntax)
+    if "MOSAIC" in (value.strip().upper() for value in elements.texts("ImageType")):
+        raise MosaicError(instance)
+    return instance
 
 
 def sop_class_of(header: FileDataset) -> str:
@@ -217,8 +243,6 @@ def _check_class(sop_class: str) -> None:
 def check_kind(elements: Elements) -> None:
     """Raise UnfitError for pictures that are no slices, or whose values must not be interpolated."""
     kinds = {value.strip().upper() for value in elements.texts("ImageType")}
-    if "MOSAIC" in kinds:
-        raise UnfitError("is a Siemens mosaic: tiles of many slices in one picture; convert it to NIfTI with dcm2niix")
     for kind, reason in _SIDE_PRODUCTS.items():
         if kind in kinds:
             raise UnfitError(reason, failed=False)
@@ -341,10 +365,9 @@ def _order_of(elements: Elements, keyword: str) -> float | str | None:
 
 
 def _notes_of(elements: Elements, shape: tuple[int, int], layout: Layout) -> frozenset[str]:
-    matrix = [n for n in elements.numbers("AcquisitionMatrix") if n > 0]
     notes = {
         "burned-in": elements.text("BurnedInAnnotation").upper() == "YES",
-        "interpolated": bool(matrix) and max(matrix) < max(shape),
+        "interpolated": is_interpolated(elements, shape),
         "monochrome1": elements.text("PhotometricInterpretation") == "MONOCHROME1",
         "lossy": elements.text("LossyImageCompression") == "01",
         "overlay": any(elements.by_tag(tag) for tag in OVERLAYS),
@@ -352,3 +375,9 @@ def _notes_of(elements: Elements, shape: tuple[int, int], layout: Layout) -> fro
         "useless padding": elements.has("PixelPaddingValue") and _padding_of(elements, layout) is None,
     }
     return frozenset(key for key, holds in notes.items() if holds)
+
+
+def is_interpolated(elements: Elements, shape: tuple[int, int]) -> bool:
+    """Tell whether fewer samples were acquired along the longer side than are stored."""
+    matrix = [n for n in elements.numbers("AcquisitionMatrix") if n > 0]
+    return bool(matrix) and max(matrix) < max(shape)

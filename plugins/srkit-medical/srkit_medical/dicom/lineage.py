@@ -70,7 +70,7 @@ def set_references(dataset: Dataset, derived: DerivedSlice) -> None:
     """Name the source instances, and their series, as far as their identifiers are legal."""
     if "SourceImageSequence" in dataset:
         del dataset.SourceImageSequence
-    named = [source for source in derived.sources if source.has_identity]
+    named = derived.named_sources
     if not named:
         return
     dataset.SourceImageSequence = [source_item(source) for source in named]

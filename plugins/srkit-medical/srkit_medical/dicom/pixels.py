@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 from pydicom import FileDataset
 from pydicom.pixels import get_decoder, pixel_array
@@ -9,7 +12,7 @@ from pydicom.uid import UID
 
 from srkit.errors import InputError, MissingRequirementError
 from srkit.image import Array, BoolArray
-from srkit_medical.dicom.instance import Instance
+from srkit_medical.dicom.instance import Instance, Tile
 from srkit_medical.dicom.reading import READ_ERRORS, quiet
 
 AIR_HU = -1024
@@ -48,17 +51,42 @@ def read_stored(instance: Instance, opened: FileDataset | None = None) -> Array:
 
     `opened` is the instance's file if it is at hand: the header of a multi-frame file takes long to read.
     """
-    with quiet():
-        try:
-            samples = pixel_array(instance.path if opened is None else opened, raw=True, index=instance.frame_index)
-        except READ_ERRORS:
-            raise InputError(f"{instance.path}: its pixels cannot be decoded; copy it again from its origin") from None
+    samples = _decoded(instance, opened)
     if samples.shape != instance.shape or samples.dtype.kind not in "iu":
         raise InputError(f"{instance.path}: its pixels decode to {samples.shape}, its header says {instance.shape}")
     stored: Array = samples.astype(instance.layout.dtype)
     if stored.dtype != samples.dtype and not np.array_equal(stored, samples):
         raise InputError(f"{instance.path}: its pixels do not fit {instance.layout.dtype}, as its header says")
     return stored
+
+
+def _decoded(instance: Instance, opened: FileDataset | None) -> Array:
+    tile = instance.tile
+    with quiet():
+        try:
+            if tile is not None:
+                return _cut(_sheet(instance.path, instance.path.stat().st_mtime_ns), instance.shape, tile)
+            frame: Array = pixel_array(
+                instance.path if opened is None else opened, raw=True, index=instance.frame_index
+            )
+            return frame
+        except READ_ERRORS:
+            raise InputError(f"{instance.path}: its pixels cannot be decoded; copy it again from its origin") from None
+
+
+@lru_cache(maxsize=2)
+def _sheet(path: Path, changed: int) -> Array:
+    """Return a mosaic, which is decoded once for all of its tiles."""
+    sheet: Array = pixel_array(path, raw=True, index=0)
+    return sheet
+
+
+def _cut(sheet: Array, shape: tuple[int, int], tile: Tile) -> Array:
+    rows, columns = shape
+    if sheet.shape != (rows * tile.across, columns * tile.across):
+        raise ValueError("the sheet has another size than its header says")
+    top, left = tile.row * rows, tile.column * columns
+    return sheet[top : top + rows, left : left + columns]
 
 
 def valid_samples(instance: Instance, stored: Array) -> BoolArray | None:

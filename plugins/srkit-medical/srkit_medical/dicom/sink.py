@@ -12,7 +12,7 @@ from srkit.errors import OutputError, UsageError
 from srkit.grid import Slab, Window
 from srkit.image import Array, BoolArray, OutputPlan, Sink, Source
 from srkit_medical.dicom import attributes, lineage, scrub, uids
-from srkit_medical.dicom.derived import DerivedSlice, derived_slice
+from srkit_medical.dicom.derived import DerivedSlice, derived_slice, keeps_private
 from srkit_medical.dicom.enhanced.sink import EnhancedSink
 from srkit_medical.dicom.enhanced.source import EnhancedSource
 from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_whole
@@ -74,7 +74,7 @@ class DicomSink:
         first = self._first if self._first is not None else dataset
         if not dataset.original_encoding[1]:
             scrub.swap_words(dataset)
-        scrub.scrub(dataset, keep_private=bool(plan.options.get("keep_private")))
+        scrub.scrub(dataset, keep_private=keeps_private(plan, derived))
         attributes.set_identity(dataset, first, plan, self._series_uid)
         attributes.set_geometry(dataset, series, plan, derived)
         attributes.set_rescale(dataset, series, plan)

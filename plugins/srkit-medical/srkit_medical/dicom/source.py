@@ -10,11 +10,12 @@ from hashlib import blake2b
 import numpy as np
 
 from srkit.domain import Item, Options
-from srkit.errors import InputError
+from srkit.errors import InputError, UsageError
 from srkit.grid import Grid, Role, Slab, Window
 from srkit.image import Array, Block, BoolArray, Channel, Encoding
 from srkit_medical.dicom.grouping import Series, arrange
-from srkit_medical.dicom.instance import Instance, read_instance
+from srkit_medical.dicom.instance import Instance
+from srkit_medical.dicom.mosaic import read_slices
 from srkit_medical.dicom.pixels import read_stored, require_decoder, valid_samples
 from srkit_medical.dicom.reading import UnfitError
 from srkit_medical.dicom.rescale import common_rescale
@@ -58,6 +59,24 @@ class DicomSource:
         masks = [np.ones(stored.shape, np.bool_) if valid is None else valid for stored, valid in slices]
         return Block(values[None], np.stack([mask[plane] for mask in masks])[None])
 
+    def part(self, window: Window) -> DicomSource:
+        """Return the slices of `window` as a series of their own, stored as theirs are.
+
+        Raises UsageError for a window that cuts slices themselves, or an Enhanced object.
+        """
+        whole = Window.whole(self.grid.shape)
+        if type(self) is not DicomSource or window.shape[ROW:] != whole.shape[ROW:]:
+            raise UsageError(
+                "a DICOM series can be cut between slices alone, an Enhanced object not at all; "
+                "leave rows and columns open (:,:,10:20), or convert it to NIfTI first"
+            )
+        slices = slice(window.start[SLICE], window.stop[SLICE])
+        try:
+            series = arrange([instance for frame in self.series.frames for instance in frame[slices]])
+        except UnfitError as error:
+            raise UsageError(f"the slices of this window make no series: {error.reason}") from None
+        return DicomSource(series, self.options)
+
     def close(self) -> None:
         """Forget the slices read last."""
         self._slices.clear()
@@ -90,10 +109,10 @@ def open_series(item: Item, options: Options) -> DicomSource:
         from srkit_medical.dicom.enhanced.source import open_enhanced
 
         return open_enhanced(item, options)
-    instances = []
+    instances: list[Instance] = []
     for path in item.paths:
         try:
-            instances.append(read_instance(path))
+            instances += read_slices(path)
         except UnfitError as error:
             raise InputError(f"{path}: {error.reason}") from None
     for syntax in {instance.syntax for instance in instances}:

@@ -51,7 +51,12 @@ def instance_uid(series: str, index: int, pixels: bytes) -> str:
 
 
 def _identities(instances: Iterable[Instance]) -> list[str | bytes]:
-    return [instance.uid or _content(instance.path) for instance in instances]
+    return [part for instance in instances for part in (instance.uid or _content(instance.path), _place(instance))]
+
+
+def _place(instance: Instance) -> str:
+    """Return which part of its file an instance is: two volumes of one file are two outputs."""
+    return f"{instance.frame_index} {instance.tile}"
 
 
 def _content(path: Path) -> bytes:

@@ -120,7 +120,7 @@ REFUSED = {
     "no spacing": (_without("PixelSpacing"), "PixelSpacing (0028,0030)"),
     "zero spacing": (_with(PixelSpacing=[0, 0]), "PixelSpacing (0028,0030)"),
     "skewed axes": (_with(ImageOrientationPatient=[1, 0, 0, 0.5, 0.86, 0]), "at right angles"),
-    "mosaic": (_with(ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), "mosaic"),
+    "mosaic": (_with(ImageType=["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), "without its CSA header"),
     "localizer": (_with(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), "localizer"),
     "projection": (_with(ImageType=["DERIVED", "SECONDARY", "PROJECTION IMAGE"]), "projection"),
     "phase": (_with(ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]), "phase"),

@@ -29,13 +29,15 @@ SERIES = {
     "mr_philips_4d_oblique": (3, (9, 64, 64)),
     "mr_philips_noise": (1, (2, 240, 240)),
     "mr_siemens_decubitus_left": (1, (3, 256, 256)),
+    "mr_siemens_mosaic_human": (1, (35, 64, 64)),
+    "mr_siemens_mosaic_phantom": (2, (5, 72, 72)),
     "mr_siemens_sag": (1, (5, 256, 256)),
     "mr_small_syntaxes": (1, (1, 64, 64)),
 }
 JUDGED = [name for name in SERIES if name != "ct_siemens_j2k"]  # dciodvfy passes over what has no SOPClassUID
 REFUSED = (
     "color", "enh_ct_palette", "enh_mr_philips_fieldmap_phantom", "enh_mr_small_syntaxes", "monochrome1",
-    "mr_siemens_mosaic_human", "mr_siemens_mosaic_phantom", "not_plain_images", "pet",
+    "not_plain_images", "pet",
 )  # fmt: skip
 
 
