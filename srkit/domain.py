@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -80,6 +80,12 @@ class Item:
         An item whose output is a folder of files has no suffix; with an empty stem too, its files go into `folder`.
     key
         Distinguishes items that share their first path (bands of a container); ``""`` as a rule.
+    identity
+        A digest of what tells the item from all others wherever it lies, if its format has such a thing (the UIDs of
+        a DICOM series); else empty, and the content of its files tells.
+    mosaic
+        Files that tile one larger image, the item's own among them, so that its source may serve samples beyond its
+        border. They are no part of the item: an item to train or evaluate on stands `alone`.
     """
 
     paths: tuple[Path, ...]
@@ -90,11 +96,17 @@ class Item:
     stem: str = ""
     suffix: str = ""
     key: str = ""
+    identity: str = ""
+    mosaic: tuple[Path, ...] = ()
 
     @property
     def path(self) -> Path:
         """The file that stands for the item in messages."""
         return self.paths[0]
+
+    def alone(self) -> Item:
+        """Return the item that ends at its own border, so that nothing of it leaks into another one's split."""
+        return replace(self, mosaic=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +126,12 @@ class Skipped:
 class Finding:
     """Something understood about an item or an output.
 
-    A `refusal` keeps the item from being processed, a `failure` keeps a staged output from appearing; `code` is the
-    number of the line of the expectations that it speaks of, if any.
+    A `refusal` keeps the item from being processed, a `failure` keeps a staged output from appearing; `own` says that
+    the item is an output of srkit, which a run over a folder passes over. `code` is the number of the line of the
+    expectations that it speaks of, if any.
     """
 
-    level: Literal["info", "warning", "refusal", "failure"]
+    level: Literal["info", "own", "warning", "refusal", "failure"]
     text: str
     code: str = ""
 

@@ -12,6 +12,7 @@ from srkit.cli.parameters import AsJson, DomainName, InputPath, ScaleText
 from srkit.cli.printing import print_json, print_table, relative, say, warn
 from srkit.cli.progress import progress_on_stderr
 from srkit.cli.session import session_of
+from srkit.errors import UsageError
 
 if TYPE_CHECKING:
     from srkit.upscaling.report import ItemResult, UpscaleReport
@@ -40,6 +41,25 @@ def upscale(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Skip items whose output the manifest knows as done; make anew what changed since.",
+        ),
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Enlarge srkit's own outputs in the input folder, too.")
+    ] = False,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest",
+            metavar="FILE.jsonl",
+            help="Where to write what became of each item; for a folder, srkit-manifest.jsonl in the output folder.",
+        ),
+    ] = None,
+    no_manifest: Annotated[bool, typer.Option("--no-manifest", help="Write no manifest.")] = False,
     precision: Annotated[
         str,
         typer.Option("--precision", metavar="auto|fp32|bf16", help="auto takes bf16 where it is fast and harmless."),
@@ -71,6 +91,9 @@ def upscale(
             name=name,
             overwrite=overwrite,
             resume=resume,
+            skip_existing=skip_existing,
+            again=again,
+            manifest=_manifest(path, manifest, no_manifest),
             options=session.options(domain),
             plugins=session.plugins,
             progress=progress,
@@ -81,6 +104,12 @@ def upscale(
     if explain:
         _print_routes(report)
     raise typer.Exit(report.exit_code)
+
+
+def _manifest(path: Path, wanted: Path | None, unwanted: bool) -> Path | bool:
+    if wanted is not None and unwanted:
+        raise UsageError("--manifest and --no-manifest exclude each other; give one of them")
+    return wanted or (path.is_dir() and not unwanted)
 
 
 def _print(report: UpscaleReport, root: Path, json: bool) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from srkit.domain import Item
 from srkit.errors import UsageError, nearest_known
+from srkit.upscaling.manifest import is_manifest
 
 FIELDS = ("stem", "scale")
 FileId = tuple[int, int]
@@ -96,7 +97,7 @@ def is_there(target: Path, item: Item) -> bool:
     """Tell whether an output is there that is no older than its inputs."""
     files = [target] if target.is_file() else list(target.rglob("*")) if target.is_dir() and not item.suffix else []
     times = [path.stat().st_mtime_ns for path in files if path.is_file()]
-    newest = max(path.stat().st_mtime_ns for path in item.paths)
+    newest = max(path.stat().st_mtime_ns for path in (*item.paths, *item.mosaic))
     return bool(times) and min(times) >= newest and not any(path.resolve().parent == target for path in item.paths)
 
 
@@ -118,7 +119,7 @@ def _check_folder(target: Path, item: Item, *, overwrite: bool) -> None:
         raise UsageError(f"the output folder {target} holds the input; give another --out or --name")
     if target.exists() and not target.is_dir():
         raise UsageError(f"the output {target} is a file where a folder is needed; give another --out")
-    if target.is_dir() and not overwrite and any(entry.is_file() for entry in target.iterdir()):
+    if target.is_dir() and not overwrite and any(e.is_file() and not is_manifest(e) for e in target.iterdir()):
         raise UsageError(f"the output folder {target} already holds files; give another --out, or --overwrite")
 
 

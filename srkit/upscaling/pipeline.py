@@ -1,31 +1,31 @@
-"""The whole way from a path to outputs: a file, a series, or a folder tree; one item after the other."""
+"""The whole way from a path to outputs: what a call means, for a file, a series, or a folder tree."""
 
 from __future__ import annotations
 
-import logging
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from srkit.domain import Finding, Item, Options, Skipped
-from srkit.errors import InputError, SrkitError
+from srkit.domain import Item, Options, Skipped
+from srkit.errors import InputError
 from srkit.grid import Scale
-from srkit.plugins import Plugins, inspect_source, open_source
+from srkit.plugins import Plugins
+from srkit.upscaling.batch import Batch, Progress
 from srkit.upscaling.enlarger import Enlarger, EnlargerShelf, model_named
+from srkit.upscaling.manifest import NAME, Manifest, is_manifest
 from srkit.upscaling.memory import bytes_of
-from srkit.upscaling.naming import Naming, check_collisions, check_target, file_ids, is_there
-from srkit.upscaling.plan import scale_text
-from srkit.upscaling.production import Manner, produce
-from srkit.upscaling.report import PARTIAL, ItemResult, UpscaleReport
+from srkit.upscaling.naming import Naming, check_collisions, file_ids
+from srkit.upscaling.production import Manner
+from srkit.upscaling.report import UpscaleReport
 from srkit.upscaling.route import Wishes
 from srkit.upscaling.session import Session, without_outputs
+from srkit.upscaling.treatment import Treatment
 
-Progress = Callable[[int, int, str], None]
 ScaleLike = Scale | str | int | Sequence[int]
-ALREADY_THERE = "the output is there already, no older than its input; give --overwrite to make it anew"
-_log = logging.getLogger(__name__)
+PLACES = {"path", "out", "name", "overwrite", "manifest"}
+WAYS = {"resume", "skip_existing", "again", "workers", "progress", "plugins", "memory", "tile", "device"}
+TOLD_BY_ITEM = {"model", "scale", "domain", "options"}
+"""Arguments of `upscale` that change no output beyond rounding, and those that every item's result tells itself."""
 
 
 def upscale(  # noqa: PLR0913  the whole of a command in one call; every argument but two has a default
@@ -45,6 +45,9 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     device: str | None = None,
     tile: int | None = None,
     memory: int | str | None = None,
+    skip_existing: bool = False,
+    manifest: bool | str | Path = False,
+    again: bool = False,
 ) -> UpscaleReport:
     """Enlarge what is at `path` and write it to `out`: the same extent, the same storage, every tag true.
 
@@ -75,6 +78,14 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         Wishes for the route; by default srkit decides. `precision` is ``auto``, ``fp32`` or ``bf16``.
     memory
         Budget that tiles are planned for, in bytes, or as ``"4G"``; by default a quarter of what is free.
+    skip_existing
+        Skip items whose output is there as an earlier run left it, after its manifest, and that would become the same
+        again; outputs of that run that would become others are replaced.
+    manifest
+        Where to write what became of each item, a name that ends in ``.jsonl``; True for ``srkit-manifest.jsonl`` in
+        the output folder. A table, ``.csv``, is written beside it.
+    again
+        Enlarge outputs of srkit that lie in an input folder, too.
 
     Returns
     -------
@@ -86,105 +97,43 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     SrkitError
         Where the call cannot be meant as it stands; or, with a single item, where that fails.
     """
+    asked = sorted((name, str(value)) for name, value in locals().items() if name not in PLACES | WAYS | TOLD_BY_ITEM)
     session = Session.of_call(plugins, options)
     path, out = Path(path), Path(out)
-    asked = None if scale is None else scale if isinstance(scale, Scale) else Scale.parse(scale)
+    factors = None if scale is None else scale if isinstance(scale, Scale) else Scale.parse(scale)
     chosen = str(model) if isinstance(model, Path) else model
     info = model_named(session.plugins, chosen)  # its domain settles what an item may be
     found = without_outputs(session.find(path, domain, info.domain if info else None), path, out)
     items = [entry for entry in found if isinstance(entry, Item)]
     _check_found(path, found)
     naming = Naming(out, name, path.is_file())
-    check_collisions(naming, items, "scale" if asked is None else str(asked).replace(",", "x"))
-    manner = Manner(file_ids(items), overwrite, resume, Wishes(device, precision, tile, bytes_of(memory)))
-    shelf = EnlargerShelf(session.plugins, chosen, asked)
-    run = _Run(session, shelf, naming, manner, progress or _silent)
-    if len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found):
-        results = [run.treat(entry, "") if isinstance(entry, Item) else _skipped(entry) for entry in found]
-    else:
-        results = run.treat_all(found)
+    check_collisions(naming, items, "scale" if factors is None else str(factors).replace(",", "x"))
+    record = _manifest(manifest or skip_existing, path, out)
+    treatment = Treatment(
+        session=session,
+        shelf=EnlargerShelf(session.plugins, chosen, factors),
+        naming=naming,
+        manner=Manner(file_ids(items), overwrite, resume, Wishes(device, precision, tile, bytes_of(memory))),
+        asked=str(asked),
+        traced=record is not None,
+        earlier=record.earlier() if record is not None and skip_existing and not overwrite else None,
+        again=again or path.is_file(),
+    )
+    alone = len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found)
+    batch = Batch(treatment, record, progress or _silent)
+    results = batch.treat_one(found) if alone else batch.treat_all(found)
     return UpscaleReport(tuple(results), _passed_over(path, found, out))
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What all items of a call share."""
-
-    session: Session
-    shelf: EnlargerShelf
-    naming: Naming
-    manner: Manner
-    progress: Progress
-
-    def treat_all(self, found: Sequence[Item | Skipped]) -> list[ItemResult]:
-        """Treat every item; one that fails in any way does not stop the others."""
-        total = sum(isinstance(entry, Item) for entry in found)
-        results: list[ItemResult] = []
-        number = 0
-        for entry in found:
-            if isinstance(entry, Skipped):
-                results.append(_skipped(entry))
-                continue
-            number += 1
-            results.append(self._treat_guarded(entry, f"{number}/{total} "))
-        return results
-
-    def _treat_guarded(self, item: Item, prefix: str) -> ItemResult:
-        try:
-            return self.treat(item, prefix)
-        except SrkitError as error:
-            _log.debug("item failed", exc_info=True)
-            reason = str(error).removeprefix(f"{item.path}: ")  # the table's first column says it already
-            return ItemResult(item.path, item.domain, "failed", reason=reason, exit_code=error.exit_code)
-        except Exception as error:  # noqa: BLE001  a source or normaliser of a plugin may raise anything
-            _log.debug("item failed unexpectedly", exc_info=True)
-            reason = f"failed unexpectedly with {type(error).__name__}; see the traceback with --debug, and report it"
-            return ItemResult(item.path, item.domain, "failed", reason=reason, exit_code=1)
-
-    def treat(self, item: Item, prefix: str) -> ItemResult:
-        """Treat one item."""
-        begin = time.monotonic()
-        source = open_source(self.session.plugins, item, self.session.of(item.domain))
-        try:
-            findings = inspect_source(self.session.plugins, item.domain, source)
-            _check_refusals(item, findings)
-            enlarger = self.shelf.choose(item.domain, source)
-            target = self.naming.target(item, scale_text(enlarger))
-            if self.manner.resume and not self.manner.overwrite and is_there(target, item):
-                return ItemResult(item.path, item.domain, "skipped", target, ALREADY_THERE, tuple(findings))
-            check_target(target, item, self.manner.inputs, overwrite=self.manner.overwrite)
-            note = f"{prefix}{item.path.name}"
-            product = produce(
-                self.session,
-                item,
-                source,
-                enlarger=enlarger,
-                target=target,
-                manner=replace(self.manner, step=lambda done, total: self.progress(done, total, note)),
-            )
-        finally:
-            source.close()
-        return ItemResult(
-            path=item.path,
-            domain=item.domain,
-            status="done",
-            output=target,
-            findings=(*findings, *product.findings),
-            seconds=time.monotonic() - begin,
-            model=enlarger.name,
-            scale=scale_text(enlarger),
-            route=product.route.explain(),
-        )
 
 
 def _silent(done: int, total: int, note: str) -> None:
     return None
 
 
-def _skipped(entry: Skipped) -> ItemResult:
-    if entry.failed:
-        return ItemResult(entry.path, "", "failed", reason=entry.reason, exit_code=PARTIAL)
-    return ItemResult(entry.path, "", "skipped", reason=entry.reason)
+def _manifest(wanted: bool | str | Path, path: Path, out: Path) -> Manifest | None:
+    if not wanted:
+        return None
+    folder = out if path.is_dir() or out.is_dir() else out.parent
+    return Manifest(folder / NAME if wanted is True else Path(wanted))
 
 
 def _check_found(path: Path, found: Sequence[Item | Skipped]) -> None:
@@ -199,12 +148,6 @@ def _check_found(path: Path, found: Sequence[Item | Skipped]) -> None:
         raise InputError(f"{path}: holds no image that an installed plugin reads; see `srkit plugins list`")
 
 
-def _check_refusals(item: Item, findings: Sequence[Finding]) -> None:
-    refusals = [finding.text for finding in findings if finding.level == "refusal"]
-    if refusals:
-        raise InputError(f"{item.path}: {'; '.join(refusals)}")
-
-
 def _passed_over(path: Path, found: Sequence[Item | Skipped], out: Path) -> int:
     """Return how many files below `path` are of no installed domain; hidden ones and outputs do not count."""
     if path.is_file():
@@ -214,5 +157,5 @@ def _passed_over(path: Path, found: Sequence[Item | Skipped], out: Path) -> int:
     for parent, folders, names in os.walk(path):
         place = Path(parent)
         folders[:] = [n for n in folders if not n.startswith(".") and (place / n).resolve() != out.resolve()]
-        count += sum(not n.startswith(".") and place / n not in known for n in names)
+        count += sum(not (n.startswith(".") or place / n in known or is_manifest(place / n)) for n in names)
     return count

@@ -46,10 +46,11 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What was made: its findings, and the route that it took."""
+    """What was made: its findings, the route that it took, and of what kinds its files are where it is a folder."""
 
     findings: tuple[Finding, ...]
     route: Route
+    kinds: tuple[str, ...] = ()
 
 
 def produce(
@@ -73,15 +74,16 @@ def produce(
                 journal.begin(job.route.as_json())
         written = _write(sink, job, plan, target=target, journal=journal, step=manner.step)
         findings = verify(session, item, source, staged=staging.path, plan=plan, written=written)
+        kinds = staging.kinds
         staging.publish(getattr(sink, "side_files", ()))
     if journal is not None:
         journal.remove()
-    return Product(tuple(findings), job.route)
+    return Product(tuple(findings), job.route, kinds)
 
 
 def _journal(session: Session, item: Item, enlarger: Enlarger, target: Path, job: Job, slab: Slab) -> Journal:
     work = work_of(
-        item.paths,
+        (*item.paths, *item.mosaic),
         model=[enlarger.name, enlarger.sha256],
         scale=scale_text(enlarger),
         domain=item.domain,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from srkit.domain import Finding
+from srkit.domain import Finding, Options
+from srkit.upscaling.identity import Trace
 
 Status = Literal["done", "failed", "skipped"]
 PARTIAL = 4  # exit code of a run in which an item failed and others did not
@@ -17,7 +18,8 @@ class ItemResult:
     """What became of one item.
 
     `reason` says why an item failed or was skipped; `exit_code` is that of the failure alone. `output` is the file
-    or folder that was written. `findings` are those of inspection, then of verification.
+    or folder that was written, or that is there already. `findings` are those of inspection, then of verification.
+    `key` tells items of one path apart; `options` are the domain's. `trace` is there where a manifest is written.
     """
 
     path: Path
@@ -31,6 +33,10 @@ class ItemResult:
     model: str = ""
     scale: str = ""
     route: str = ""
+    key: str = ""
+    model_sha256: str | None = None
+    options: Options = field(default_factory=dict)
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)

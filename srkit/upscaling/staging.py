@@ -64,6 +64,12 @@ class Staging:
         """Remove what is left."""
         self._remove()
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Suffixes of the files in an output that is a folder, before it is published."""
+        files = self.path.iterdir() if self.path.is_dir() else ()
+        return tuple(sorted({path.suffix for path in files if path.is_file()}))
+
     def publish(self, side_files: Collection[str] = ()) -> None:
         """Move all that was staged to its place: safely on disk first, side files before the main one.
 

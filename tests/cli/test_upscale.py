@@ -50,7 +50,28 @@ def test_a_folder_goes_on_past_a_broken_file_and_ends_with_4(run: Run, image: Pa
     assert "1 done, 1 failed, 0 skipped" in result.stdout
     assert "is a broken .npy file" in result.stdout
     assert "1 file(s) of no installed domain were passed over" in result.stderr
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["image.npy"]
+    names = ["image.npy", "srkit-manifest.csv", "srkit-manifest.jsonl"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+
+
+def test_what_is_done_is_skipped_after_the_manifest(run: Run, image: Path, tmp_path: Path) -> None:
+    arguments = ["upscale", image.parent, "--out", tmp_path / "out", "--model", "nearest"]
+    assert run(*arguments).exit_code == 0
+    again = run(*arguments, "--skip-existing")
+    assert again.exit_code == 0
+    assert "is done already" in again.output
+    assert run(*arguments, "--skip-existing", "--scale", "3").exit_code == 0
+    assert np.load(tmp_path / "out" / "image.npy").shape == (27, 33)
+
+
+def test_a_manifest_is_written_for_folders_and_on_request(run: Run, image: Path, tmp_path: Path) -> None:
+    more = ["--model", "nearest"]
+    run("upscale", image, "--out", tmp_path / "one" / "a.npy", *more)
+    run("upscale", image.parent, "--out", tmp_path / "two", "--no-manifest", *more)
+    run("upscale", image, "--out", tmp_path / "three" / "a.npy", "--manifest", tmp_path / "m.jsonl", *more)
+    assert [path.name for path in tmp_path.rglob("*.jsonl")] == ["m.jsonl"]
+    both = run("upscale", image, "--out", tmp_path / "four.npy", "--manifest", tmp_path / "m.jsonl", "--no-manifest")
+    assert both.exit_code == 2
 
 
 def test_names_in_an_output_folder_can_be_changed(run: Run, image: Path, tmp_path: Path) -> None:

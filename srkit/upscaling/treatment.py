@@ -1,0 +1,119 @@
+"""Treats one item: open, look, choose, and make its output, unless that is done already."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from srkit.domain import Finding, Item
+from srkit.errors import InputError, SrkitError
+from srkit.image import Source
+from srkit.plugins import inspect_source, open_source
+from srkit.upscaling.enlarger import EnlargerShelf
+from srkit.upscaling.identity import Trace, identity_of, stamp_of, work_of
+from srkit.upscaling.manifest import Earlier
+from srkit.upscaling.naming import Naming, check_target, is_there
+from srkit.upscaling.plan import scale_text
+from srkit.upscaling.production import Manner, produce
+from srkit.upscaling.report import ItemResult
+from srkit.upscaling.session import Session
+
+TileStep = Callable[[int, int], None]
+ALREADY_THERE = "the output is there already, no older than its input; give --overwrite to make it anew"
+ALREADY_DONE = "is done already: the same source, model and options"
+OWN_OUTPUT = "is an output of srkit itself; give --again to enlarge it once more"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What all items of a call share, and what is done with each of them.
+
+    Parameters
+    ----------
+    asked
+        All that was asked for beside model, scale and options, and that changes outputs.
+    traced
+        Whether results say by what their outputs are known again.
+    earlier
+        Outputs that need not be made again; None to make all.
+    again
+        Whether outputs of srkit are items like others.
+    """
+
+    session: Session
+    shelf: EnlargerShelf
+    naming: Naming
+    manner: Manner
+    asked: str = ""
+    traced: bool = False
+    earlier: Earlier | None = None
+    again: bool = True
+
+    def treat_guarded(self, item: Item, step: TileStep | None = None) -> ItemResult:
+        """Treat an item; whatever fails is its result."""
+        try:
+            return self.treat(item, step)
+        except SrkitError as error:
+            _log.debug("item failed", exc_info=True)
+            reason = str(error).removeprefix(f"{item.path}: ")  # the table's first column says it already
+            return replace(_skipped(item, reason), status="failed", exit_code=error.exit_code)
+        except Exception as error:  # noqa: BLE001  a source or normaliser of a plugin may raise anything
+            _log.debug("item failed unexpectedly", exc_info=True)
+            reason = f"failed unexpectedly with {type(error).__name__}; see the traceback with --debug, and report it"
+            return replace(_skipped(item, reason), status="failed", exit_code=1)
+
+    def treat(self, item: Item, step: TileStep | None = None) -> ItemResult:
+        """Treat an item; `step` is told (tiles done, tiles in all). Raises what went wrong."""
+        begin = time.monotonic()
+        source = open_source(self.session.plugins, item, self.session.of(item.domain))
+        try:
+            result = self._treat_opened(item, source, step)
+        finally:
+            source.close()
+        return replace(result, seconds=time.monotonic() - begin)
+
+    def _treat_opened(self, item: Item, source: Source, step: TileStep | None) -> ItemResult:
+        findings = inspect_source(self.session.plugins, item.domain, source)
+        _check_refusals(item, findings)
+        if not self.again and any(finding.level == "own" for finding in findings):
+            return _skipped(item, OWN_OUTPUT)
+        enlarger = self.shelf.choose(item.domain, source)
+        target = self.naming.target(item, scale_text(enlarger))
+        if self.manner.resume and not self.manner.overwrite and is_there(target, item):
+            return _skipped(item, ALREADY_THERE, target)
+        work = work_of(enlarger, self.session.of(item.domain), self.asked)
+        done = None if self.earlier is None else self.earlier.untouched(target)
+        if done is not None and done.is_of(item, work):
+            return _skipped(item, ALREADY_DONE, target)
+        manner = replace(self.manner, overwrite=self.manner.overwrite or done is not None, step=step)
+        check_target(target, item, manner.inputs, overwrite=manner.overwrite)
+        trace = Trace(identity_of(item), stamp_of(item), work) if self.traced else None
+        product = produce(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
+        return ItemResult(
+            path=item.path,
+            domain=item.domain,
+            key=item.key,
+            status="done",
+            output=target,
+            findings=(*findings, *product.findings),
+            model=enlarger.name,
+            model_sha256=enlarger.sha256,
+            scale=scale_text(enlarger),
+            options=self.session.of(item.domain),
+            route=product.route.explain(),
+            trace=None if trace is None else trace.left(target, product.kinds),
+        )
+
+
+def _skipped(item: Item, reason: str, output: Path | None = None) -> ItemResult:
+    return ItemResult(item.path, item.domain, "skipped", output, reason, key=item.key)
+
+
+def _check_refusals(item: Item, findings: Sequence[Finding]) -> None:
+    refusals = [finding.text for finding in findings if finding.level == "refusal"]
+    if refusals:
+        raise InputError(f"{item.path}: {'; '.join(refusals)}")
