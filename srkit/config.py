@@ -153,6 +153,7 @@ class DataSection(Section):
 
     `patch` is the HR size, one number or one per network axis; None chooses by the number of axes. `split_file` is
     a CSV with the columns path and split, and overrides `split`. `cache_mb` bounds what is kept of read items.
+    `channels` names those to train on, in the network's order, where items have more; by default all of them.
     """
 
     path: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = ()
@@ -162,6 +163,7 @@ class DataSection(Section):
     augment: bool = True
     split: SplitSection = SplitSection()
     split_file: Path | None = None
+    channels: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     cache_mb: int = Field(default=2048, ge=1)
 
     @field_serializer("path", "split_file")

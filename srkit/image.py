@@ -21,11 +21,25 @@ class Channel:
     """One channel of an item.
 
     `image` channels enter a network; `alpha` and `category` channels are repeated, never interpolated.
+
+    Parameters
+    ----------
+    name
+        What the file calls it.
+    wavelength_nm, bandwidth_nm
+        Centre, and full width at half maximum, in nanometres; None where they are not known.
+    aliases
+        Other names that mean the same wherever they are met (``red``).
+    quantity
+        What its numbers measure (``reflectance``, ``display``, ``HU``); empty where that is not known.
     """
 
     name: str
     role: Literal["image", "alpha", "category"] = "image"
     wavelength_nm: float | None = None
+    bandwidth_nm: float | None = None
+    aliases: tuple[str, ...] = ()
+    quantity: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -174,6 +188,9 @@ class Source(Protocol):
         The order in which reading is cheap.
     extent
         What `read` can serve: the whole grid, or more where neighbours exist.
+
+    A source may have one attribute more, `sample_sizes`: the size of a sample along each grid axis in one unit for all
+    items of the domain (None where it is not known). Without it the grid's spacing is taken for that.
     """
 
     grid: Grid
@@ -259,6 +276,9 @@ class Normalizer(Protocol):
     ----------
     spec
         JSON-ready description with every number in it, written into provenance.
+
+    A normaliser may have one attribute more, `by_item`: True where its numbers come from the item itself, so that items
+    of another range or quantity suit a model as well.
     """
 
     spec: Mapping[str, Any]

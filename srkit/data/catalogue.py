@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from srkit import plugins as verbs
+from srkit.channels import ChannelChoice, assigned
 from srkit.data.view import View
 from srkit.domain import Item, Options, Skipped
-from srkit.errors import InputError, RecipeError, SrkitWarning
+from srkit.errors import InputError, ModelError, RecipeError, SrkitWarning, UsageError
 from srkit.grid import Role, Scale
+from srkit.image import Channel, Source
 from srkit.plugins import Plugins
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A usable item, with what was seen when it was opened: names of its image channels, grid shape, roles."""
+    """A usable item, with what was seen when it was opened.
+
+    Parameters
+    ----------
+    channels
+        Its image channels.
+    shape, roles
+        Of its grid.
+    sizes
+        Size of a sample per role; empty where it is not known.
+    """
 
     item: Item
-    channels: tuple[str, ...]
+    channels: tuple[Channel, ...]
     shape: tuple[int, ...]
     roles: Mapping[Role, int]
+    sizes: Mapping[Role, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,7 @@ def find_items(
             if isinstance(found, Skipped):
                 skipped.append(found)
             elif found.domain == domain:
-                items.setdefault((found.path.absolute(), found.key), found)
+                items.setdefault((found.path.absolute(), found.key), found.alone())
     return list(items.values()), skipped
 
 
@@ -83,47 +96,102 @@ def _entry(plugins: Plugins, item: Item, roles: tuple[Role, ...], scale: Scale, 
     source = verbs.open_source(plugins, item, options)
     try:
         view = View.of(source, roles, scale)
-        names = tuple(source.channels[i].name for i in view.channels)
-        return Entry(item, names, tuple(source.grid.shape), dict(source.roles))
+        channels = tuple(source.channels[i] for i in view.channels)
+        return Entry(item, channels, tuple(source.grid.shape), dict(source.roles), sample_sizes(source))
     finally:
         source.close()
 
 
-def with_channels(catalogue: Catalogue, wanted: int | None) -> tuple[Catalogue, int]:
-    """Return the items that a network of `wanted` channels can be trained on, and its number of channels.
+def with_channels(
+    catalogue: Catalogue, wanted: int | None, names: Sequence[str] = ()
+) -> tuple[Catalogue, tuple[Channel, ...]]:
+    """Return the items that a network of `wanted` channels can be trained on, and what these channels are.
 
-    None takes the items' own number, which must then be one. A network of one channel takes items of any number, one
-    channel at a time. Other items are left out with a warning. Raises RecipeError where no item is left, or where
-    items disagree and nobody chose.
+    None takes the items' own number, which must then be one. `names` chooses channels of the items, in the network's
+    order. A network of one channel takes items of any number, one channel at a time; no channels are returned then.
+    Items with another number of channels are left out with a warning. Raises RecipeError where no item is left, where
+    items disagree and nobody chose, and where the same number of channels means different things.
     """
     if not catalogue.entries:
         raise RecipeError(f"nothing to train on: no usable item found, {len(catalogue.left_out)} left out")
+    if names:
+        if wanted not in (None, len(names)):
+            raise RecipeError(f"data.channels names {len(names)} channels, the network has {wanted}; make them agree")
+        return catalogue, _common(catalogue.entries, _named(catalogue.entries[0], names))
     if wanted is None:
-        return catalogue, _common_count(catalogue.entries)
+        _check_count(catalogue.entries)
+        wanted = len(catalogue.entries[0].channels)
     fitting = tuple(entry for entry in catalogue.entries if wanted in (1, len(entry.channels)))
-    others = [entry for entry in catalogue.entries if entry not in fitting]
+    others = tuple(entry for entry in catalogue.entries if entry not in fitting)
     if not fitting:
         first = others[0]
         raise RecipeError(
             f"the network has {wanted} channels, but {first.item.path} has {len(first.channels)} and no item fits; "
             f"set network.parameters.channels={_choices(len(first.channels))}"
         )
+    inputs = () if wanted == 1 else _common(fitting, fitting[0].channels)
+    return Catalogue(fitting, catalogue.left_out + _without(others, wanted)), inputs
+
+
+def _without(others: Sequence[Entry], wanted: int) -> tuple[Skipped, ...]:
     if others:
         warnings.warn(
             f"{len(others)} items are left out of training: they do not have {wanted} channels "
             f"(the first is {others[0].item.path} with {len(others[0].channels)})",
             SrkitWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    skipped = tuple(Skipped(e.item.path, f"has {len(e.channels)} channels, not {wanted}", False) for e in others)
-    return Catalogue(fitting, catalogue.left_out + skipped), wanted
+    return tuple(Skipped(e.item.path, f"has {len(e.channels)} channels, not {wanted}", False) for e in others)
+
+
+def _named(entry: Entry, names: Sequence[str]) -> tuple[Channel, ...]:
+    wanted = [Channel(name) for name in names]
+    try:
+        places = assigned(wanted, entry.channels, ChannelChoice(tuple(names)), "to be trained")
+    except (ModelError, UsageError) as error:
+        raise RecipeError(
+            f"data.channels {', '.join(names)}: {entry.item.path} has not all of them: {error}"
+        ) from error
+    return tuple(entry.channels[place] for place in places)
+
+
+def _common(entries: Sequence[Entry], inputs: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """Return `inputs`, which every item has, with only that said of each on which all items agree."""
+    matches = []
+    for entry in entries:
+        try:
+            places = assigned(inputs, entry.channels, ChannelChoice(), "to be trained")
+        except ModelError as error:
+            raise RecipeError(
+                f"items differ in what their channels are: {entries[0].item.path} has "
+                f"{', '.join(c.name for c in entries[0].channels)}, {entry.item.path} has "
+                f"{', '.join(c.name for c in entry.channels)}; train on one kind, name those that all have with "
+                "data.channels, or set network.parameters.channels=1 to train on each channel in turn"
+            ) from error
+        matches.append([entry.channels[place] for place in places])
+    return tuple(_agreed(column) for column in zip(*matches, strict=True))
+
+
+def _agreed(channels: Sequence[Channel]) -> Channel:
+    """Return the first channel, without a quantity or a wavelength that others do not have."""
+    first = channels[0]
+    same_quantity = all(channel.quantity == first.quantity for channel in channels)
+    common = [alias for alias in first.aliases if all(alias in channel.aliases for channel in channels)]
+    said = {channel.wavelength_nm for channel in channels}
+    return replace(
+        first,
+        quantity=first.quantity if same_quantity else "",
+        aliases=tuple(common),
+        wavelength_nm=first.wavelength_nm if None not in said else None,
+        bandwidth_nm=first.bandwidth_nm if None not in said else None,
+    )
 
 
 def _choices(channels: int) -> str:
     return "1" if channels == 1 else f"{channels}, or 1 to train on each channel in turn"
 
 
-def _common_count(entries: Sequence[Entry]) -> int:
+def _check_count(entries: Sequence[Entry]) -> None:
     first = entries[0]
     for entry in entries:
         if len(entry.channels) != len(first.channels):
@@ -132,4 +200,11 @@ def _common_count(entries: Sequence[Entry]) -> int:
                 f"{len(entry.channels)}; set network.parameters.channels to one of these numbers, or to 1 to train on "
                 "each channel in turn"
             )
-    return len(first.channels)
+
+
+def sample_sizes(source: Source) -> dict[Role, float]:
+    """Return the size of a sample per role, in the domain's unit; empty where the item does not say it."""
+    known: Sequence[float] | None = getattr(source, "sample_sizes", source.grid.spacing)
+    if known is None or source.grid.is_pixel_space:
+        return {}
+    return {role: float(known[axis]) for role, axis in source.roles.items()}

@@ -14,11 +14,11 @@ from srkit import plugins as verbs
 from srkit.data.augmentation import swappable_axes
 from srkit.data.cache import ArrayCache
 from srkit.data.reading import CachedSource
-from srkit.data.view import View, image_channels
+from srkit.data.view import View, chosen_channels
 from srkit.domain import Degradation, Options, Part, PatchSampler
 from srkit.errors import InputError
 from srkit.grid import Role, Scale, Window
-from srkit.image import Normalizer, Source
+from srkit.image import Channel, Normalizer, Source
 from srkit.plugins import Plugins
 
 OPEN_ITEMS = 128
@@ -40,6 +40,8 @@ class Pairing:
         Spec, completed by the training split.
     degradation
         Spec, None for the domain's own.
+    inputs
+        The network's channels, to which an item's are matched; empty for all of them.
     """
 
     domain: str
@@ -49,6 +51,7 @@ class Pairing:
     normalizer: Mapping[str, Any]
     degradation: Sequence[Mapping[str, Any]] | None = None
     options: Options = field(default_factory=dict)
+    inputs: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,9 +75,11 @@ def open_part(plugins: Plugins, part: Part, pairing: Pairing, cache: ArrayCache)
     """Open an item with all that pairing needs. Raises InputError where it is broken or of no use."""
     source = verbs.open_source(plugins, part.item, pairing.options)
     try:
-        view = View.of(source, pairing.roles, pairing.scale)
+        view = View.of(source, pairing.roles, pairing.scale, pairing.inputs)
         degradation = verbs.degradation(plugins, pairing.domain, pairing.degradation, source, pairing.scale)
-        normalizer = verbs.normalizer(plugins, pairing.domain, pairing.normalizer, image_channels(source))
+        normalizer = verbs.normalizer(
+            plugins, pairing.domain, pairing.normalizer, chosen_channels(source, view.channels)
+        )
         cached = cast(Source, CachedSource(source, cache, (part.item.path, part.item.key)))
         region = part.window or Window.whole(source.grid.shape)
         size = view.size(pairing.patch, source.grid.ndim)

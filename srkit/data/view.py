@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 
+from srkit.channels import ChannelChoice, assigned
 from srkit.errors import InputError
 from srkit.grid import Role, Scale, Window
-from srkit.image import Array, Block, Source
+from srkit.image import Array, Block, Channel, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,11 @@ class View:
     scale: tuple[int, ...]
 
     @classmethod
-    def of(cls, source: Source, roles: Sequence[Role], scale: Scale) -> View:
-        """Return the view along `roles`. Raises InputError where `source` does not allow it."""
+    def of(cls, source: Source, roles: Sequence[Role], scale: Scale, inputs: Sequence[Channel] = ()) -> View:
+        """Return the view along `roles`, of the channels that match `inputs`, in their order; of all, where empty.
+
+        Raises InputError where `source` does not allow it, ModelError where its channels do not match.
+        """
         missing = [role for role in roles if role not in source.roles]
         if missing:
             raise InputError(f"has no {missing[0]} axis, which the network works along")
@@ -50,6 +54,8 @@ class View:
         channels = tuple(i for i, channel in enumerate(source.channels) if channel.role == "image")
         if not channels:
             raise InputError("has no image channel")
+        if inputs:
+            channels = assigned(inputs, source.channels, ChannelChoice(), "to be trained")
         rest = tuple(axis for axis in range(source.grid.ndim) if axis not in axes)
         return cls(axes, rest, channels, factors)
 
@@ -101,15 +107,17 @@ class ProxySource:
 
 
 class ImageChannels(ProxySource):
-    """A source without its alpha and category channels: what normalisers get to see."""
+    """A source with some of its channels, in an order of its own: what normalisers and networks get to see."""
 
     def __init__(self, source: Source, chosen: Sequence[int]) -> None:
         super().__init__(source)
         self._chosen = list(chosen)
         self.channels = tuple(source.channels[i] for i in chosen)
+        nodata = source.encoding.nodata
+        self.encoding = replace(source.encoding, nodata=tuple(nodata[i] for i in chosen) if nodata else ())
 
     def read(self, window: Window, frame: int = 0) -> Block:
-        """Return the image channels of `window`."""
+        """Return the chosen channels of `window`."""
         block = self._source.read(window, frame)
         valid = block.valid
         if valid is not None and valid.shape[0] > 1:
@@ -119,7 +127,11 @@ class ImageChannels(ProxySource):
 
 def image_channels(source: Source) -> Source:
     """Return `source` itself where all its channels are image channels, else a view of those that are."""
-    chosen = [i for i, channel in enumerate(source.channels) if channel.role == "image"]
-    if len(chosen) == len(source.channels):
+    return chosen_channels(source, [i for i, channel in enumerate(source.channels) if channel.role == "image"])
+
+
+def chosen_channels(source: Source, chosen: Sequence[int]) -> Source:
+    """Return a view of the `chosen` channels, in that order; `source` itself where these are all, in its own order."""
+    if list(chosen) == list(range(len(source.channels))):
         return source
-    return ImageChannels(source, chosen)
+    return cast(Source, ImageChannels(source, chosen))

@@ -11,9 +11,29 @@ from typing import Any
 
 from srkit.errors import ModelError, UsageError
 from srkit.grid import ROLES, Role, Scale
+from srkit.image import Channel
 
-FORMAT = 1
-"""Number of the metadata's form; a reader refuses a higher one."""
+FORMAT = 2
+"""Number of the metadata's form; a reader refuses a higher one. Form 1 had `channel_names` instead of `inputs`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What training saw, so that images of another kind can be told from it.
+
+    Parameters
+    ----------
+    values
+        1st and 99th percentile of LR in the training patches, in network range; None if not known.
+    spacing
+        Smallest and largest size of an LR sample per role, in the domain's unit (mm, m); empty if not known.
+    quantities
+        What the numbers measured; empty where nobody said, or where each item is normalised by its own range.
+    """
+
+    values: tuple[float, float] | None = None
+    spacing: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    quantities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +53,9 @@ class ModelInfo:
     roles
         What the network's axes are to the eye, in network axis order: ``("row", "column")``, or
         ``("slice", "row", "column")``; a 2-D network may have ``("slice", "column")``.
-    channels, channel_names
-        Number and names of the channels, in order; names may be empty.
+    channels, inputs
+        Number of the channels, and what they are, in order; empty where that is not known, or where one channel of
+        any kind is taken at a time.
     normalizer
         Spec of the normaliser, completed at training.
     degradation
@@ -49,6 +70,8 @@ class ModelInfo:
         Markdown for the reader.
     precision
         By lower precision (``bf16``): how far the network then strays, as `measure_deviation` returns it.
+    seen
+        What training saw.
     """
 
     name: str
@@ -58,7 +81,7 @@ class ModelInfo:
     roles: tuple[Role, ...]
     channels: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    channel_names: tuple[str, ...] = ()
+    inputs: tuple[Channel, ...] = ()
     normalizer: Mapping[str, Any] = field(default_factory=dict)
     degradation: tuple[Mapping[str, Any], ...] = ()
     halo: tuple[int, ...] | None = None
@@ -66,6 +89,7 @@ class ModelInfo:
     training: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
     precision: Mapping[str, Any] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
 
     @property
     def network_scale(self) -> tuple[int, ...]:
@@ -79,12 +103,18 @@ def info_to_json(info: ModelInfo) -> str:
         **asdict(info),
         "format": FORMAT,
         "scale": list(info.scale.factors),
+        "inputs": [channel_to_json(channel) for channel in info.inputs],
         "training": _finite(info.training),  # the PSNR of a perfect copy is no reason to lose a model
     }
     try:
         return json.dumps(entries, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise ModelError(f"model {info.name!r}: its description is not plain JSON: {error}") from error
+
+
+def channel_to_json(channel: Channel) -> dict[str, Any]:
+    """Return what is known of a channel as plain values."""
+    return {key: value for key, value in asdict(channel).items() if value not in (None, "", (), "image")}
 
 
 def _finite(value: Any) -> Any:
@@ -113,13 +143,16 @@ def info_from_json(text: object, path: Path) -> ModelInfo:
 
 def _checked(entries: Mapping[str, Any], path: Path) -> ModelInfo:
     values = {}
+    if entries["format"] == 1:
+        names = entries.get("channel_names")
+        entries = {**entries, "inputs": [{"name": n} for n in names] if isinstance(names, list) else None}
     for name in (f.name for f in fields(ModelInfo)):
         try:
             values[name] = _READERS[name](entries[name] if name in entries else _LATER[name])
         except (KeyError, TypeError, ValueError, UsageError) as error:
             raise ModelError(f"model file {path}: its description has no valid {name!r}") from error
     info = ModelInfo(**values)
-    for axes in (info.halo, info.channel_names or None):
+    for axes in (info.halo, info.inputs or None):
         wanted = len(info.roles) if axes is info.halo else info.channels
         if axes is not None and len(axes) != wanted:
             raise ModelError(f"model file {path}: its description contradicts itself ({len(axes)} of {wanted} entries)")
@@ -169,6 +202,41 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
+def channel_from_json(value: Any) -> Channel:
+    """Return the channel of `channel_to_json`. Raises TypeError for anything else."""
+    said = _mapping(value)
+    centre, width = (said.get(key) for key in ("wavelength_nm", "bandwidth_nm"))
+    return Channel(
+        _text(said.get("name")),
+        wavelength_nm=None if centre is None else _number(centre),
+        bandwidth_nm=None if width is None else _number(width),
+        aliases=tuple(_text(alias) for alias in _list(said.get("aliases", []))),
+        quantity=_text(said.get("quantity", "")),
+    )
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise TypeError
+    return float(value)
+
+
+def _span(value: Any) -> tuple[float, float]:
+    low, high = _list(value)
+    return _number(low), _number(high)
+
+
+def seen_from_json(value: Any) -> Seen:
+    """Return what training saw, from plain values. Raises TypeError for anything else."""
+    said = _mapping(value)
+    values = said.get("values")
+    return Seen(
+        values=None if values is None else _span(values),
+        spacing={_text(role): _span(span) for role, span in _mapping(said.get("spacing", {})).items()},
+        quantities=tuple(_text(name) for name in _list(said.get("quantities", []))),
+    )
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "name": _text,
     "domain": _text,
@@ -177,7 +245,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "roles": _roles,
     "channels": lambda value: _whole(value, 1),
     "parameters": _mapping,
-    "channel_names": lambda value: tuple(_text(v) for v in _list(value)),
+    "inputs": lambda value: tuple(channel_from_json(v) for v in _list(value)),
     "normalizer": _mapping,
     "degradation": lambda value: tuple(_mapping(v) for v in _list(value)),
     "halo": lambda value: None if value is None else tuple(_whole(v) for v in _list(value)),
@@ -185,5 +253,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "training": _mapping,
     "card": _text,
     "precision": lambda value: {name: _mapping(entry) for name, entry in _mapping(value).items()},
+    "seen": seen_from_json,
 }
-_LATER: dict[str, Any] = {"precision": {}}  # what files from before do not have
+_LATER: dict[str, Any] = {"precision": {}, "seen": {}}  # what files from before do not have

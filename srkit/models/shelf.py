@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,16 +62,24 @@ def list_models(plugins: Plugins, folders: Sequence[Path] = ()) -> list[ShelfEnt
     return entries
 
 
-def find_model(plugins: Plugins, *, name: str | None, domain: str, scale: Scale | None, channels: int) -> Model:
+def find_model(
+    plugins: Plugins,
+    *,
+    name: str | None,
+    domain: str,
+    scale: Scale | None,
+    channels: int,
+    suits: Callable[[ModelInfo], bool] = lambda _: True,
+) -> Model:
     """Return the model to use on an item of `domain` with `channels` image channels.
 
     `name` is a path, or a name on the shelf. Without it the first model is taken that was trained for the domain and
     the channels, at `scale` (None: the smallest there is, in-plane before along slices); a perceptual one only where
-    no other fits, and never in a domain that puts fidelity first.
+    no other fits, and never in a domain that puts fidelity first. Without a name, it is one that `suits` agrees to.
     Raises ModelError that says what does not fit and what to do.
     """
     if name is None:
-        path = _default(plugins, domain, scale, channels).path
+        path = _default(plugins, domain, scale, channels, suits).path
     elif name.endswith(SUFFIX) or os.sep in name or Path(name).is_file():
         path = Path(name)
     else:
@@ -90,7 +98,9 @@ def _entry(path: Path, origin: str) -> ShelfEntry:
         return ShelfEntry(path, origin, None, str(error))
 
 
-def _default(plugins: Plugins, domain: str, scale: Scale | None, channels: int) -> ShelfEntry:
+def _default(
+    plugins: Plugins, domain: str, scale: Scale | None, channels: int, suits: Callable[[ModelInfo], bool]
+) -> ShelfEntry:
     fidelity_first = verbs.domain_named(plugins, domain).fidelity_first
     fitting = [
         (entry, entry.info)
@@ -98,6 +108,7 @@ def _default(plugins: Plugins, domain: str, scale: Scale | None, channels: int) 
         if entry.info is not None
         and entry.info.domain == domain
         and _problem(entry.info, scale, channels) is None
+        and suits(entry.info)
         and not (fidelity_first and entry.info.perceptual)
     ]
     if not fitting:
@@ -139,5 +150,7 @@ def _problem(info: ModelInfo, scale: Scale | None, channels: int) -> str | None:
     if scale is not None and info.scale != scale:
         return f"enlarges by {info.scale}, not by {scale}"
     if info.channels != channels:
-        return f"is for {info.channels} channel(s), the item has {channels}"
+        names = f" ({', '.join(channel.name for channel in info.inputs)})" if info.inputs else ""
+        hint = "; choose what becomes of the others with --extra-bands" if 1 < info.channels < channels else ""
+        return f"is for {info.channels} channel(s){names}, the item has {channels}{hint}"
     return None

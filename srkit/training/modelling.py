@@ -13,7 +13,7 @@ from srkit.config import Recipe
 from srkit.data.ranges import RANGE_NOTE
 from srkit.grid import Scale
 from srkit.models.file import save_model
-from srkit.models.info import ModelInfo
+from srkit.models.info import ModelInfo, Seen
 from srkit.networks.deviation import measure_deviation
 from srkit.training.preparation import Material
 from srkit.training.records import finite
@@ -22,7 +22,13 @@ NOT_IN_PARAMETERS = ("ndim", "scale", "channels")
 
 
 def model_info(
-    recipe: Recipe, material: Material, generator: nn.Module, *, perceptual: bool, state: Mapping[str, Any]
+    recipe: Recipe,
+    material: Material,
+    generator: nn.Module,
+    *,
+    perceptual: bool,
+    state: Mapping[str, Any],
+    seen: Seen,
 ) -> ModelInfo:
     """Return the description of a trained generator. `state` holds step, figures and baselines.
 
@@ -37,12 +43,13 @@ def model_info(
         scale=Scale(*recipe.scale),
         roles=recipe.network_roles,
         channels=material.channels,
-        channel_names=material.channel_names,
+        inputs=material.inputs,
         normalizer=dict(material.normalizer),
         degradation=material.degradation,
         halo=getattr(generator, "halo", None),
         perceptual=perceptual,
         training=training,
+        seen=seen,
         card=_card(recipe, material, perceptual=perceptual, state=state),
     )
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from srkit import plugins as verbs
+from srkit.channels import ChannelChoice, assigned
 from srkit.config import Recipe
 from srkit.data.catalogue import Catalogue, find_items, make_catalogue, with_channels
 from srkit.data.opening import Pairing
 from srkit.data.split import Split, make_split
-from srkit.data.view import ImageChannels, image_channels
+from srkit.data.view import chosen_channels
 from srkit.domain import Options, Part
 from srkit.errors import RecipeError, SrkitWarning
 from srkit.grid import Scale
-from srkit.image import Source
+from srkit.image import Channel, Source
+from srkit.models.info import Seen, channel_from_json, channel_to_json, seen_from_json
 from srkit.plugins import Plugins
 from srkit.training.run_folder import RunFolder
 
@@ -29,8 +31,8 @@ class Material:
     ----------
     split
         Which items train, validate and test.
-    channels, channel_names
-        Of the network; no names where items differ in them.
+    channels, inputs
+        How many the network has, and what they are; empty where it takes one channel of any kind at a time.
     normalizer
         Spec, completed.
     left_out
@@ -38,14 +40,17 @@ class Material:
     degradation
         Steps as in a recipe: its own, or those that the domain chose for the first training item. Empty where a step
         is a plugin's own function, which no recipe can name.
+    seen
+        Sizes of LR samples, and what their numbers measure.
     """
 
     split: Split
     channels: int
-    channel_names: tuple[str, ...]
+    inputs: tuple[Channel, ...]
     normalizer: Mapping[str, Any]
     left_out: int
     degradation: tuple[Mapping[str, Any], ...] = ()
+    seen: Seen = field(default_factory=Seen)
 
     def pairing(self, recipe: Recipe, options: Options, patch: tuple[int, ...]) -> Pairing:
         """Return how pairs with HR of size `patch` are made."""
@@ -57,6 +62,7 @@ class Material:
             normalizer=self.normalizer,
             degradation=recipe.degradation,
             options=options,
+            inputs=self.inputs,
         )
 
 
@@ -76,19 +82,21 @@ def prepare(plugins: Plugins, recipe: Recipe, folder: RunFolder) -> Material:
         return Material(
             folder.read_split(),
             int(facts["channels"]),
-            tuple(facts["channel_names"]),
+            tuple(channel_from_json(channel) for channel in facts.get("inputs", ())),
             facts["normalizer"],
             int(facts["left_out"]),
             tuple(facts.get("degradation", ())),
+            seen_from_json(facts.get("seen", {})),
         )
     material = _made(plugins, recipe)
     folder.write_split(material.split)
     facts = {
         "channels": material.channels,
-        "channel_names": list(material.channel_names),
+        "inputs": [channel_to_json(channel) for channel in material.inputs],
         "normalizer": dict(material.normalizer),
         "left_out": material.left_out,
         "degradation": [dict(step) for step in material.degradation],
+        "seen": asdict(material.seen),
     }
     folder.write("facts.json", facts)
     return material
@@ -96,7 +104,7 @@ def prepare(plugins: Plugins, recipe: Recipe, folder: RunFolder) -> Material:
 
 def _made(plugins: Plugins, recipe: Recipe) -> Material:
     options = domain_options(plugins, recipe)
-    catalogue, channels = _catalogue(plugins, recipe, options)
+    catalogue, inputs = _catalogue(plugins, recipe, options)
     split = make_split(
         plugins,
         catalogue,
@@ -107,12 +115,25 @@ def _made(plugins: Plugins, recipe: Recipe) -> Material:
     )
     if not split.val:
         warnings.warn("no item is held out for validation; the run has no figures", SrkitWarning, stacklevel=2)
-    sources = _sources(plugins, split.train, options, one_by_one=channels == 1)
-    spec = verbs.fit_normalizer(plugins, recipe.domain, recipe.normalizer, sources)
-    names = catalogue.entries[0].channels if channels > 1 else ()
-    same = all(entry.channels == names for entry in catalogue.entries)
+    spec = verbs.fit_normalizer(
+        plugins, recipe.domain, recipe.normalizer, _sources(plugins, split.train, options, inputs)
+    )
     steps = _degradation(plugins, recipe, split.train[0], options)
-    return Material(split, channels, names if same else (), spec, len(catalogue.left_out), steps)
+    seen = _seen(catalogue, split, inputs, Scale(*recipe.scale))
+    return Material(split, max(1, len(inputs)), inputs, spec, len(catalogue.left_out), steps, seen)
+
+
+def _seen(catalogue: Catalogue, split: Split, inputs: tuple[Channel, ...], scale: Scale) -> Seen:
+    """Return what the training split's items say of themselves."""
+    chosen = {id(part.item) for part in split.train}
+    entries = [entry for entry in catalogue.entries if id(entry.item) in chosen]
+    roles = {role for entry in entries for role in entry.sizes}
+    sizes = {role: [e.sizes[role] * scale.of(role) for e in entries if role in e.sizes] for role in roles}
+    said = {c.quantity for entry in entries for c in (inputs or entry.channels)}
+    return Seen(
+        spacing={role: (min(found), max(found)) for role, found in sizes.items()},
+        quantities=() if "" in said else tuple(sorted(said)),
+    )
 
 
 def _degradation(plugins: Plugins, recipe: Recipe, part: Part, options: Options) -> tuple[Mapping[str, Any], ...]:
@@ -129,7 +150,7 @@ def _degradation(plugins: Plugins, recipe: Recipe, part: Part, options: Options)
     return tuple({"name": step.name, **step.parameters} for step in steps)
 
 
-def _catalogue(plugins: Plugins, recipe: Recipe, options: Options) -> tuple[Catalogue, int]:
+def _catalogue(plugins: Plugins, recipe: Recipe, options: Options) -> tuple[Catalogue, tuple[Channel, ...]]:
     if not recipe.data.path:
         raise RecipeError("no data to train on; name a file or folder with --data or data.path")
     items, skipped = find_items(plugins, recipe.data.path, domain=recipe.domain, options=options)
@@ -138,18 +159,20 @@ def _catalogue(plugins: Plugins, recipe: Recipe, options: Options) -> tuple[Cata
         warnings.warn(f"{entry.path} is left out of training: {entry.reason}", SrkitWarning, stacklevel=2)
     found = make_catalogue(plugins, items, roles=recipe.network_roles, scale=Scale(*recipe.scale), options=options)
     catalogue = Catalogue(found.entries, (*failed, *found.left_out))
-    return with_channels(catalogue, recipe.network.parameters.get("channels"))
+    return with_channels(catalogue, recipe.network.parameters.get("channels"), recipe.data.channels)
 
 
-def _sources(plugins: Plugins, parts: tuple[Part, ...], options: Options, *, one_by_one: bool) -> Iterator[Source]:
+def _sources(
+    plugins: Plugins, parts: tuple[Part, ...], options: Options, inputs: tuple[Channel, ...]
+) -> Iterator[Source]:
     """Yield the training items open, one after the other; for a network of one channel each channel as an item."""
     for part in parts:
         source = verbs.open_source(plugins, part.item, options)
         try:
             images = [i for i, channel in enumerate(source.channels) if channel.role == "image"]
-            if one_by_one and len(images) > 1:
-                yield from (ImageChannels(source, [i]) for i in images)
+            if inputs:
+                yield chosen_channels(source, assigned(inputs, source.channels, ChannelChoice(), "to be trained"))
             else:
-                yield image_channels(source)
+                yield from (chosen_channels(source, [i]) for i in images)
         finally:
             source.close()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from srkit.data.loader import BatchMaker, iter_batches
 from srkit.data.opening import OpenItems
 from srkit.errors import OutputError, RecipeError
 from srkit.files import DISK_FULL
+from srkit.models.info import Seen
 from srkit.plugins import Plugins, load_plugins
 from srkit.training.building import build_networks, build_phases
 from srkit.training.checkpoint import RunState, restore_newest, write_checkpoint
@@ -30,6 +32,7 @@ from srkit.training.recipes import resolve_recipe
 from srkit.training.records import Log, ProgressCall, ProgressReport, TensorBoard, finite
 from srkit.training.run_folder import RunFolder, continued_recipe
 from srkit.training.samples import Samples
+from srkit.training.seen import measured
 from srkit.training.validation import Figures, Validation, hold_out, validation_patch
 
 logger = logging.getLogger(__name__)
@@ -254,12 +257,16 @@ class _Run:
             cache=self.cache,
         )
 
+    @cached_property
+    def _seen(self) -> Seen:
+        return measured(self.material.seen, self.train_items, self._batch_maker())
+
     def _write_model(self, path: Path) -> Path:
         begun = self.state.phases[: self.state.progress.phase + 1]
         state = described_state(self.state.step, self._figures(), self.baselines)
         perceptual = any(phase.perceptual for phase in begun)
         generator = self.networks.product
-        info = model_info(self.recipe, self.material, generator, perceptual=perceptual, state=state)
+        info = model_info(self.recipe, self.material, generator, perceptual=perceptual, state=state, seen=self._seen)
         return write_model(path, generator, info)
 
     def _figures(self) -> Figures:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from srkit.data.view import chosen_channels
 from srkit.errors import InputError, NetworkOutputError
 from srkit.grid import Grid, Scale, Window
 from srkit.image import Array, Block, BoolArray, Normalizer, Source
@@ -26,6 +27,7 @@ from srkit.upscaling.tiles import AxisPlan, Tile, count_tiles, iterate_tiles, mi
 
 Wanted = Callable[[Window, int], bool]
 Step = Callable[[int, int], None]
+Indices = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -71,7 +73,8 @@ def prepare(plugins: Plugins, source: Source, enlarger: Enlarger, *, domain: str
     baseline = enlarger.generator is None
     route = choose_route(fitted, source, baseline=baseline, wishes=wishes, deviation=enlarger.deviation)
     spec = enlarger.normalizer
-    found = None if spec is None or not fitted.image_channels else normalizer(plugins, domain, spec, source)
+    seen = chosen_channels(source, fitted.image_channels)
+    found = None if spec is None or not fitted.image_channels else normalizer(plugins, domain, spec, seen)
     return Job(source, fitted, route, found)
 
 
@@ -166,7 +169,7 @@ def _piece(job: Job, tile: Tile, frame: int) -> Piece:
         block.values[(slice(None), *core.slices)],
         None if block.valid is None else block.valid[(slice(None), *core.slices)],
     )
-    images = job.fitted.image_channels
+    images = job.fitted.enlarged_channels
     if not images or not _any_valid(inner, images):
         return finished(job, inner, None, tile.core, frame)
     return finished(job, inner, network_values(job, tile, frame, block), tile.core, frame)
@@ -193,14 +196,24 @@ def read(source: Source, window: Window, frame: int) -> Block:
 
 
 def network_values(job: Job, tile: Tile, frame: int, block: Block) -> Array:
-    """Return the image channels of a tile's core, enlarged: ``(images, *core)``; `block` is what the tile reads."""
+    """Return a tile's core, enlarged: ``(enlarged channels, *core)``; `block` is what the tile reads."""
     reading = tile_reading(job, tile)
-    values = _filled(job, reading, frame, block)
-    network = values if job.normalizer is None else job.normalizer.normalise(values)
+    filled = _filled(job, reading, frame, block)
     indices = [
         mirrored(a, b, axis.extent) - start
         for a, b, axis, start in zip(tile.window.start, tile.window.stop, job.axes, reading.start, strict=True)
     ]
+    entering = len(job.fitted.image_channels)
+    sr = _denormalised(job, tile, filled[:entering], indices)
+    if entering == len(filled):
+        return sr
+    extra = _interpolated(job.fitted, tile, _taken(filled[entering:], indices))
+    return np.concatenate([sr, extra.astype(sr.dtype, copy=False)])
+
+
+def _denormalised(job: Job, tile: Tile, values: Array, indices: list[Indices]) -> Array:
+    """Return what the generator makes of the values of a tile, in their own units."""
+    network = values if job.normalizer is None else job.normalizer.normalise(values)
     sr = _forward(job.fitted, job.route, _taken(network, indices))
     core = tile.core.relative_to(tile.window).upscaled(job.fitted.factors)
     sr = sr[(slice(None), *core.slices)]
@@ -211,7 +224,7 @@ def network_values(job: Job, tile: Tile, frame: int, block: Block) -> Array:
 
 def finished(job: Job, inner: Block, sr: Array | None, core: Window, frame: int) -> Piece:
     """Return the piece of `core`: image channels from `sr`, all else and what is invalid repeated from the source."""
-    factors, images, window = job.fitted.factors, job.fitted.image_channels, core.upscaled(job.fitted.factors)
+    factors, images, window = job.fitted.factors, job.fitted.enlarged_channels, core.upscaled(job.fitted.factors)
     valid = None if inner.valid is None else _repeated(inner.valid, factors)
     if sr is None:
         return Piece(window, frame, _repeated(inner.values, factors), valid)
@@ -248,7 +261,7 @@ def _any_valid(block: Block, images: tuple[int, ...]) -> bool:
 
 def _filled(job: Job, reading: Window, frame: int, block: Block) -> Array:
     """Return the image channels of `reading` without holes; holes are filled as they would be in the whole image."""
-    images = list(job.fitted.image_channels)
+    images = list(job.fitted.enlarged_channels)
     if block.valid is None:
         return block.values[images]
     local = job.fitted.fill_axes if job.fitted.halo is not None else ()
@@ -265,7 +278,7 @@ def _filled(job: Job, reading: Window, frame: int, block: Block) -> Array:
     return filled[(slice(None), *reading.relative_to(wide).slices)]
 
 
-def _taken(values: Array, indices: list[np.ndarray[tuple[int], np.dtype[np.intp]]]) -> Array:
+def _taken(values: Array, indices: list[Indices]) -> Array:
     for axis, index in enumerate(indices, start=1):
         if len(index) != values.shape[axis] or (np.diff(index) != 1).any():
             values = values.take(index, axis=axis)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from srkit.channels import ChannelChoice, matched
 from srkit.errors import ModelError
 from srkit.grid import Role, Scale
-from srkit.image import Source
+from srkit.image import Channel, Source
 from srkit.models.file import Model, ModelInfo, read_info
+from srkit.models.info import Seen
 from srkit.models.shelf import find_model, list_models
 from srkit.networks.interpolation import KINDS, Interpolation, Kind
 from srkit.plugins import Plugins
@@ -36,8 +38,12 @@ class Enlarger:
         What the generator's axes are, in its order.
     channels
         Of the generator. A generator of one channel treats each channel of an item alone.
-    channel_names
-        In the generator's order; an item with the same names in another order is reordered.
+    inputs
+        What these channels are, in the generator's order; an item's are matched to them. Empty where it is not known.
+    choice
+        How an item's channels are taken for them.
+    seen
+        What training saw.
     normalizer
         Spec; None for baselines, which see values as they are.
     deviation
@@ -49,7 +55,9 @@ class Enlarger:
     generator: nn.Module | None = None
     roles: tuple[Role, ...] = ()
     channels: int = 1
-    channel_names: tuple[str, ...] = ()
+    inputs: tuple[Channel, ...] = ()
+    choice: ChannelChoice = field(default_factory=ChannelChoice)
+    seen: Seen = field(default_factory=Seen)
     normalizer: Mapping[str, Any] | None = None
     sha256: str | None = None
     degradation: tuple[Mapping[str, Any], ...] = field(default=())
@@ -71,7 +79,8 @@ class Enlarger:
             generator=model.generator,
             roles=info.roles,
             channels=info.channels,
-            channel_names=info.channel_names,
+            inputs=info.inputs,
+            seen=info.seen,
             normalizer=info.normalizer,
             sha256=model.sha256,
             degradation=info.degradation,
@@ -109,11 +118,19 @@ class EnlargerShelf:
         The name of a baseline, the path or name of a model, a ready enlarger, or None: the best model at hand.
     scale
         What is asked for; None: the model's own, 2 for baselines.
+    choice
+        How an item's channels are taken for a model's.
     """
 
-    def __init__(self, plugins: Plugins, model: str | Enlarger | None, scale: Scale | None) -> None:
-        self._plugins, self._model, self._scale = plugins, model, scale
-        self._loaded: dict[tuple[str, int], Enlarger] = {}
+    def __init__(
+        self,
+        plugins: Plugins,
+        model: str | Enlarger | None,
+        scale: Scale | None,
+        choice: ChannelChoice = ChannelChoice(),  # noqa: B008  a frozen value
+    ) -> None:
+        self._plugins, self._model, self._scale, self._choice = plugins, model, scale, choice
+        self._loaded: dict[tuple[str, tuple[Channel, ...]], Enlarger] = {}
 
     def choose(self, domain: str, source: Source) -> Enlarger:
         """Return the enlarger for an item. Raises ModelError where none fits.
@@ -125,13 +142,14 @@ class EnlargerShelf:
         kind = next((kind for kind in KINDS if kind == self._model), None)
         if kind is not None:
             return Enlarger.baseline(kind, self._scale or DEFAULT_BASELINE_SCALE)
-        channels = sum(channel.role == "image" for channel in source.channels)
-        if channels == 0:
+        channels = tuple(channel for channel in source.channels if channel.role == "image")
+        if not channels:
             info = model_named(self._plugins, self._model)
             return Enlarger.baseline("nearest", self._scale or (info.scale if info else DEFAULT_BASELINE_SCALE))
         key = (domain, channels)
         if key not in self._loaded:
-            self._loaded[key] = Enlarger.of_model(self._find(domain, channels))
+            found = Enlarger.of_model(self._find(domain, channels))
+            self._loaded[key] = replace(found, choice=self._choice)
         return self._loaded[key]
 
     def _with_scale(self, enlarger: Enlarger) -> Enlarger:
@@ -142,15 +160,32 @@ class EnlargerShelf:
             )
         return enlarger
 
-    def _find(self, domain: str, channels: int) -> Model:
+    def _find(self, domain: str, channels: tuple[Channel, ...]) -> Model:
+        """Return the model for an item's channels, else one of one channel, which takes them one at a time."""
         name = self._model if isinstance(self._model, str) else None
+        named = model_named(self._plugins, name)
+        count = len(channels)
+        if named is not None and named.channels < count and self._choice.extra != "refuse":
+            count = named.channels
+
+        def suits(info: ModelInfo) -> bool:
+            return info.channels == 1 or not info.inputs or _match(info, channels)
+
         try:
-            return find_model(self._plugins, name=name, domain=domain, scale=self._scale, channels=channels)
+            return find_model(self._plugins, name=name, domain=domain, scale=self._scale, channels=count, suits=suits)
         except ModelError:
-            if channels == 1:
+            if count == 1:
                 raise
             try:
                 return find_model(self._plugins, name=name, domain=domain, scale=self._scale, channels=1)
             except ModelError:
                 pass
             raise
+
+
+def _match(info: ModelInfo, channels: tuple[Channel, ...]) -> bool:
+    try:
+        matched(info.inputs, channels, info.name)
+    except ModelError:
+        return False
+    return True

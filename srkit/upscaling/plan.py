@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
 import srkit
+from srkit.channels import ChannelChoice, assigned
 from srkit.errors import InputError, ModelError
 from srkit.grid import Grid
 from srkit.image import Channel, OutputPlan, Provenance, Source
@@ -39,6 +40,8 @@ class Fit:
         Channels that enter the generator, in its order.
     one_by_one
         Whether each of them enters it alone.
+    interpolated
+        Image channels that it does not take; they are interpolated.
     """
 
     generator: nn.Module
@@ -49,6 +52,12 @@ class Fit:
     multiple: tuple[int, ...]
     image_channels: tuple[int, ...]
     one_by_one: bool
+    interpolated: tuple[int, ...] = ()
+
+    @property
+    def enlarged_channels(self) -> tuple[int, ...]:
+        """Channels that are enlarged rather than repeated: those of the generator, then the interpolated ones."""
+        return (*self.image_channels, *self.interpolated)
 
     @property
     def fill_steps(self) -> int:
@@ -75,8 +84,8 @@ def fit(enlarger: Enlarger, source: Source) -> Fit:
     generator = enlarger.generator_for(factors)
     axes = tuple(range(ndim)) if enlarger.generator is None else _network_axes(enlarger, source)
     _check_generator(enlarger, generator, tuple(factors[axis] for axis in axes))
-    images = _image_channels(enlarger, source.channels)
-    least = 0 if enlarger.normalizer is None else INTERPOLATION_HALO
+    images, extra = channels_of(enlarger, source.channels)
+    least = 0 if enlarger.normalizer is None and not extra else INTERPOLATION_HALO
     halo = _halo(generator, axes, factors, least)
     return Fit(
         generator,
@@ -87,6 +96,7 @@ def fit(enlarger: Enlarger, source: Source) -> Fit:
         tuple(int(getattr(generator, "multiple_of", 1)) if axis in axes else 1 for axis in range(ndim)),
         images,
         one_by_one=enlarger.channels == 1,
+        interpolated=extra,
     )
 
 
@@ -144,19 +154,31 @@ def _check_generator(enlarger: Enlarger, generator: nn.Module, factors: tuple[in
         raise ModelError(f"model {enlarger.name!r} says scale {enlarger.scale}, but its network enlarges by {actual}")
 
 
-def _image_channels(enlarger: Enlarger, channels: tuple[Channel, ...]) -> tuple[int, ...]:
+def channels_of(enlarger: Enlarger, channels: tuple[Channel, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return which channels of an item enter the generator, in its order, and which image channels are left over.
+
+    Raises ModelError where they do not fit, and where some are left over that nobody chose for.
+    """
     images = tuple(i for i, channel in enumerate(channels) if channel.role == "image")
-    if enlarger.channels == 1:
-        return images
-    if images and len(images) != enlarger.channels:
+    if enlarger.channels == 1 or not images:
+        return images, ()
+    wanted, choice = enlarger.inputs, enlarger.choice
+    if not wanted:  # a model that does not say which channels it takes: as many as it has, in their order
+        if choice == ChannelChoice() and len(images) != enlarger.channels:
+            raise ModelError(
+                f"model {enlarger.name!r} is for {enlarger.channels} channels, the image has {len(images)}; "
+                "name a model for that many channels, or for one, which is applied to each channel alone"
+            )
+        wanted = tuple(Channel(f"channel {i}") for i in range(1, enlarger.channels + 1))
+        choice = choice if choice.given else replace(choice, by_position=True)
+    entering = assigned(wanted, channels, choice, enlarger.name)
+    extra = tuple(i for i in images if i not in entering)
+    if extra and enlarger.choice.extra == "refuse":
         raise ModelError(
-            f"model {enlarger.name!r} is for {enlarger.channels} channels, the image has {len(images)}; "
-            "name a model for that many channels, or for one, which is applied to each channel alone"
+            f"model {enlarger.name!r} does not take {', '.join(channels[i].name for i in extra)} of the image; "
+            "interpolate them with --extra-bands bicubic, or leave them out with --extra-bands drop"
         )
-    by_name = {channels[i].name: i for i in images}
-    if len(by_name) == len(images) and set(by_name) == set(enlarger.channel_names):
-        return tuple(by_name[name] for name in enlarger.channel_names)
-    return images
+    return entering, extra
 
 
 def _halo(generator: nn.Module, axes: tuple[int, ...], factors: tuple[int, ...], least: int) -> tuple[int, ...] | None:

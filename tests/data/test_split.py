@@ -11,15 +11,20 @@ from srkit.data.split import make_split, slab_windows, split_from_json, split_to
 from srkit.domain import Item
 from srkit.errors import RecipeError, SrkitWarning
 from srkit.grid import Scale, Window
+from srkit.image import Channel
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 PLANE = ("row", "column")
 
 
+def bands(number: int) -> tuple[Channel, ...]:
+    return tuple(Channel(f"band {i}") for i in range(number))
+
+
 def entry(path: Path, *, group: str = "", shape=(40, 40), channels=1) -> Entry:
     roles = {"row": 0, "column": 1} if len(shape) == 2 else {"slice": 0, "row": 1, "column": 2}
-    names = tuple(f"band {i}" for i in range(channels))
-    return Entry(Item((path,), "toy", group=group), names, shape, roles)
+    known = bands(channels) if isinstance(channels, int) else channels
+    return Entry(Item((path,), "toy", group=group), known, shape, roles)
 
 
 def catalogue(*entries: Entry) -> Catalogue:
@@ -141,9 +146,30 @@ def test_items_with_other_channels_are_an_error_unless_one_chose(tmp_path):
         with_channels(catalogue(grey, colour), None)
     with pytest.warns(SrkitWarning, match="1 items are left out"):
         found, channels = with_channels(catalogue(grey, colour), 3)
-    assert (channels, found.entries) == (3, (colour,))
-    assert with_channels(catalogue(grey, colour), 1) == (catalogue(grey, colour), 1)
-    assert with_channels(catalogue(colour), None) == (catalogue(colour), 3)
+    assert (channels, found.entries) == (bands(3), (colour,))
+    assert with_channels(catalogue(grey, colour), 1) == (catalogue(grey, colour), ())
+    assert with_channels(catalogue(colour), None) == (catalogue(colour), bands(3))
+
+
+def test_the_same_number_of_channels_that_mean_other_things_is_refused(tmp_path):
+    colour = entry(tmp_path / "colour", channels=(Channel("red"), Channel("green"), Channel("blue")))
+    infrared = entry(tmp_path / "infrared", channels=(Channel("nir"), Channel("red"), Channel("green")))
+    with pytest.raises(RecipeError, match=r"colour has red, green, blue, .*infrared has nir, red, green; train on one"):
+        with_channels(catalogue(colour, infrared), 3)
+    assert with_channels(catalogue(colour, infrared), 1)[1] == ()
+    found, inputs = with_channels(catalogue(colour, infrared), None, ("green", "red"))
+    assert [channel.name for channel in inputs] == ["green", "red"]
+    assert len(found.entries) == 2
+
+
+def test_items_in_another_order_are_trained_on_together_and_keep_what_they_agree_on(tmp_path):
+    one = entry(
+        tmp_path / "one",
+        channels=(Channel("red", aliases=("r",), quantity="display"), Channel("nir", wavelength_nm=842)),
+    )
+    two = entry(tmp_path / "two", channels=(Channel("nir"), Channel("red", quantity="reflectance")))
+    _, inputs = with_channels(catalogue(one, two), None)
+    assert inputs == (Channel("red"), Channel("nir"))
 
 
 def test_a_network_that_fits_no_item_is_refused(tmp_path):
@@ -162,5 +188,5 @@ def test_the_catalogue_tells_what_items_are(toy_plugins, save_array):
     path = save_array("a_bands", (2, 12, 14))
     items, _ = find_items(toy_plugins, [path], domain="toy", options={})
     found = make_catalogue(toy_plugins, items, roles=PLANE, scale=Scale(2, 2), options={}).entries[0]
-    assert (found.channels, found.shape, dict(found.roles)) == (("band 0", "band 1"), (12, 14), {"row": 0, "column": 1})
+    assert (found.channels, found.shape, dict(found.roles)) == (bands(2), (12, 14), {"row": 0, "column": 1})
     assert np.prod(found.shape) == 168

@@ -14,7 +14,9 @@ from safetensors.torch import load_file
 from srkit.domain import NetworkFactory
 from srkit.errors import ModelError, OutputError
 from srkit.grid import Scale
+from srkit.image import Channel
 from srkit.models.file import ModelInfo, load_model, read_info, save_model
+from srkit.models.info import Seen
 from srkit.networks.srresnet import SRResNet
 from srkit.plugins import Plugins, load_plugins
 
@@ -46,12 +48,16 @@ def info(generator: SRResNet) -> ModelInfo:
         scale=Scale(row=2, column=2, slice=4),
         roles=("slice", "row", "column"),
         channels=2,
-        channel_names=("T1", "T2 µ"),
+        inputs=(
+            Channel("T1", quantity="signal"),
+            Channel("T2 µ", wavelength_nm=665.0, bandwidth_nm=31.0, aliases=("red",)),
+        ),
         normalizer={"kind": "range", "low": [0.0, 1.5], "high": [10.0, 20.0]},
         degradation=({"name": "profile", "thickness": 1.25}, {"name": "kspace"}),
         halo=generator.halo,
         perceptual=False,
         training={"steps": 10},
+        seen=Seen((-1.0, 1.5), {"row": (0.5, 1.0)}, ("signal",)),
         card="# Card\n",
     )
 
@@ -188,7 +194,7 @@ def test_an_edited_file_that_is_right_still_loads(saved: Path, plugins: Plugins)
 @pytest.mark.parametrize(
     ("entry", "value", "message"),
     [
-        ("format", 2, "update srkit"),
+        ("format", 3, "update srkit"),
         ("format", "one", "damaged"),
         ("network", "srresne", "did you mean 'srresnet'"),
         ("network", "vgg", "needs the network 'vgg'"),
@@ -201,7 +207,10 @@ def test_an_edited_file_that_is_right_still_loads(saved: Path, plugins: Plugins)
         ("channels", 0, "valid 'channels'"),
         ("channels", True, "valid 'channels'"),
         ("channels", 3, "contradicts itself"),
-        ("channel_names", ["T1"], "contradicts itself"),
+        ("inputs", [{"name": "T1"}], "contradicts itself"),
+        ("inputs", [{"name": "T1"}, {"name": 2}], "valid 'inputs'"),
+        ("inputs", [{"name": "T1"}, {"name": "T2", "wavelength_nm": "red"}], "valid 'inputs'"),
+        ("seen", {"values": [1]}, "valid 'seen'"),
         ("halo", [1, 1, 1], "claims halo"),
         ("halo", [1, 1], "contradicts itself"),
         ("parameters", [], "valid 'parameters'"),
@@ -218,6 +227,17 @@ def test_a_wrong_description_is_refused_with_a_reason(
 ) -> None:
     with pytest.raises(ModelError, match=message):
         load_model(edited(saved, lambda d: d.__setitem__(entry, value)), plugins)
+
+
+def test_a_file_of_the_first_form_is_read_with_the_names_of_its_channels(saved: Path, plugins: Plugins) -> None:
+    def older(description: dict[str, Any]) -> None:
+        description["format"] = 1
+        description["channel_names"] = [channel["name"] for channel in description.pop("inputs")]
+        del description["seen"]
+
+    found = load_model(edited(saved, older), plugins).info
+    assert found.inputs == (Channel("T1"), Channel("T2 µ"))
+    assert found.seen == Seen()
 
 
 @pytest.mark.parametrize("entry", ["name", "halo", "normalizer", "training"])

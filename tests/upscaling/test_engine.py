@@ -1,5 +1,6 @@
 """Exactness of tiles, axes, channels and validity, on sources in memory."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 from upscaling_toys import IntegerNetwork, Mapper, integer_enlarger
 
 from srkit.arrays import ArraySource
+from srkit.channels import ChannelChoice
 from srkit.errors import InputError, ModelError, NetworkOutputError, UsageError
 from srkit.grid import Grid, Scale, Window
 from srkit.image import Block, Channel
@@ -154,11 +156,55 @@ def test_channels_of_the_same_names_are_brought_into_the_networks_order(
 ) -> None:
     stored = rng.integers(0, 256, (2, 9, 9), dtype=np.uint8)
     source = ArraySource(stored, channels=[Channel("red"), Channel("blue")])
-    first_only = Mapper(lambda lr: lr * torch.tensor([1.0, 0.0])[:, None, None])
-    enlarger = Enlarger("first", Scale(2, 2), first_only, ("row", "column"), 2, ("blue", "red"))
-    sr = run(plugins, source, enlarger).values
+    sr = run(plugins, source, first_only("blue", "red")).values
     assert (sr[0] == 0).all()
     np.testing.assert_array_equal(sr[1], stored[1].repeat(2, 0).repeat(2, 1))
+
+
+def first_only(*names: str, **more: Any) -> Enlarger:
+    """Return an enlarger that keeps its first channel and sets the others to 0."""
+    keep = torch.eye(len(names))[0][:, None, None]
+    inputs = tuple(Channel(name) for name in names)
+    return Enlarger("first", Scale(2, 2), Mapper(lambda lr: lr * keep), ("row", "column"), len(names), inputs, **more)
+
+
+def test_channels_of_other_names_are_refused_and_taken_by_position_only_when_asked(
+    plugins: Plugins, rng: np.random.Generator
+) -> None:
+    source = image(rng, 2, 9, 9)
+    with pytest.raises(ModelError, match=r"2 channels blue, red; the image has 2: .*--bands-by-position"):
+        run(plugins, source, first_only("blue", "red"))
+    sr = run(plugins, source, first_only("blue", "red", choice=ChannelChoice(by_position=True))).values
+    assert (sr[1] == 0).all()
+    swapped = run(plugins, source, first_only("blue", "red", choice=ChannelChoice(("2", "1")))).values
+    assert (swapped[0] == 0).all()
+    assert (swapped[1] == sr[1][0, 0]).sum() < sr[1].size
+
+
+def test_permuted_channels_give_the_same_numbers_permuted(plugins: Plugins, rng: np.random.Generator) -> None:
+    names = ("blue", "green", "red")
+    stored = rng.integers(0, 256, (3, 30, 31), dtype=np.uint8)
+    enlarger = replace(integer_enlarger(Scale(2, 2), channels=3), inputs=tuple(Channel(name) for name in names))
+    straight = run(plugins, ArraySource(stored, channels=[Channel(n) for n in names]), enlarger).values
+    turned = run(plugins, ArraySource(stored[::-1].copy(), channels=[Channel(n) for n in names[::-1]]), enlarger).values
+    np.testing.assert_array_equal(turned[::-1], straight)
+
+
+def test_channels_that_the_model_does_not_take_are_refused_or_interpolated(
+    plugins: Plugins, rng: np.random.Generator
+) -> None:
+    stored = rng.integers(0, 256, (4, 40, 41), dtype=np.uint8)
+    names = ("nir", "blue", "green", "red")
+    source = ArraySource(stored, channels=[Channel(name) for name in names])
+    enlarger = replace(integer_enlarger(Scale(2, 2), channels=3), inputs=tuple(Channel(n) for n in names[1:]))
+    with pytest.raises(ModelError, match=r"does not take nir of the image; .*--extra-bands"):
+        run(plugins, source, enlarger)
+    sr = run(plugins, source, replace(enlarger, choice=ChannelChoice(extra="bicubic")), 24).values
+    alone = run(plugins, ArraySource(stored[1:], channels=[Channel(n) for n in names[1:]]), enlarger).values
+    np.testing.assert_array_equal(sr[1:], alone)
+    np.testing.assert_allclose(
+        sr[0], run(plugins, source, Enlarger.baseline("bicubic", Scale(2, 2))).values[0], atol=1e-4
+    )
 
 
 def test_alpha_is_repeated_and_never_interpolated(plugins: Plugins, rng: np.random.Generator) -> None:
