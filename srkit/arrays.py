@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -62,6 +63,17 @@ class ArraySource:
             raise InputError("a source that was closed cannot be read; open its item again")
         valid = None if self._valid is None else self._valid[:, *window.slices]
         return Block(self.encoding.decode(np.asarray(self._stored[:, *window.slices])), valid)
+
+    def part(self, window: Window) -> Self:
+        """Return the samples of `window` as a source of their own, which shares the array."""
+        if self._stored is None:
+            raise InputError("a source that was closed cannot be divided; open its item again")
+        part = copy(self)
+        part.grid = Grid.pixels(window.shape) if self.grid.is_pixel_space else self.grid.part(window)
+        part.extent = Window.whole(window.shape)
+        part._stored = self._stored[:, *window.slices]
+        part._valid = None if self._valid is None else self._valid[:, *window.slices]
+        return part
 
     def close(self) -> None:
         """Let go of the array."""

@@ -7,8 +7,9 @@ import pytest
 
 from srkit import plugins as calls
 from srkit.domain import Item
+from srkit.errors import UsageError
 from srkit.grid import Window
-from srkit.image import Source, working_dtype
+from srkit.image import DivisibleSource, Source, working_dtype
 from srkit.plugins import Plugins
 from srkit.testing.examples import Example
 from srkit.testing.fixtures import ContractFixtures
@@ -56,6 +57,22 @@ class SourceContract(ContractFixtures):
         assert source.frames >= 1
         assert source.slab.size >= 1
         assert 0 <= source.slab.axis < source.grid.ndim
+
+    def test_a_part_is_the_crop_of_the_whole_at_its_place(self, source: Source) -> None:
+        if not isinstance(source, DivisibleSource):
+            return
+        whole = source.read(Window.whole(source.grid.shape))
+        for window in some_windows(Window.whole(source.grid.shape)):
+            try:
+                part = source.part(window)
+            except UsageError:  # a format may be cut along some axes only
+                continue
+            assert part.grid.is_pixel_space or part.grid.distance(source.grid.part(window)) <= 1e-6
+            assert (part.encoding, part.frames, part.channels) == (source.encoding, source.frames, source.channels)
+            block = part.read(Window.whole(window.shape))
+            np.testing.assert_array_equal(block.values, whole.values[:, *window.slices])
+            if block.valid is not None and whole.valid is not None:
+                np.testing.assert_array_equal(block.valid, whole.valid[:, *window.slices])
 
     def test_extent_holds_the_whole_grid(self, source: Source) -> None:
         assert source.extent.contains(Window.whole(source.grid.shape))

@@ -32,20 +32,24 @@ class Blend:
         self._windows = [windows_of_axis(plan) for plan in plans]
         self._weights = [weights_of_axis(plan, factor) for plan, factor in zip(plans, factors, strict=True)]
 
-    def runs(self, axis: int) -> Iterator[tuple[Window, Array]]:
+    def runs(self, axis: int, span: tuple[int, int]) -> Iterator[tuple[Window, Array]]:
         """Yield the image in runs along `axis`, full along the others: the input window, and its output.
 
-        One row of windows is held at a time, as float.
+        Runs that have none of the input samples `span` along the axis are left out. One row of windows is held at a
+        time, as float.
         """
         pending: Array | None = None
         starts = [max(start, 0) for start, _ in self._windows[axis]] + [self._plans[axis].length]
         for row, (low, high) in enumerate(pairwise(starts)):
+            if self._windows[axis][row][1] <= span[0] or self._windows[axis][row][0] >= span[1]:
+                pending = None
+                continue
             total = self._row(axis, row)
             if pending is not None:
                 total[_along(axis, 0, pending.shape[axis + 1])] += pending
             split = (high - low) * self._factors[axis]
             pending = total[_along(axis, split, None)]
-            if high > low:
+            if max(low, span[0]) < min(high, span[1]):
                 whole = Window.whole([plan.length for plan in self._plans])
                 start, stop = list(whole.start), list(whole.stop)
                 start[axis], stop[axis] = low, high

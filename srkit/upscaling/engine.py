@@ -23,22 +23,26 @@ from srkit.upscaling.fill import fill
 from srkit.upscaling.plan import INTERPOLATION_HALO, Fit, fit
 from srkit.upscaling.route import Route, Wishes, choose_route
 from srkit.upscaling.stream import Piece, Stage, first_needed, through
-from srkit.upscaling.tiles import AxisPlan, Tile, count_tiles, iterate_tiles, mirrored
+from srkit.upscaling.tiles import Asked, AxisPlan, Tile, count_tiles, iterate_tiles, mirrored
 
-Wanted = Callable[[Window, int], bool]
 Step = Callable[[int, int], None]
 Indices = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Job:
-    """All that is needed to enlarge one source; made by `prepare`. `stages` come after the network, in their order."""
+    """All that is needed to enlarge one source; made by `prepare`.
+
+    `stages` come after the network, in their order. `part` is what is wanted of the source's grid, None for all of it;
+    tiles are those of the whole all the same, so that a part has the samples of the whole, bit by bit.
+    """
 
     source: Source
     fitted: Fit
     route: Route
     normalizer: Normalizer | None
     stages: tuple[Stage, ...] = ()
+    part: Window | None = None
 
     @property
     def network_grid(self) -> Grid:
@@ -102,24 +106,31 @@ def run(
     """Yield the finished pieces: frames outermost, then ascending along axis `outermost` (the source's slab's).
 
     Pieces that lie wholly before `first`, a frame and an index along the axis, may be left out; `step` is told
-    (done, total) tiles.
+    (done, total) tiles. A job of a `part` yields its samples alone, counted from its first; it has no stages.
     """
     axis = job.source.slab.axis if outermost is None else outermost
+    if job.part is not None:
+        yield from _pieces_of_part(job, job.part.upscaled(job.fitted.factors), axis, first, step)
+        return
     begin = (first[0], first_needed(job.network_grid, job.stages, axis, first[1]))
-
-    def wanted(window: Window, frame: int) -> bool:
-        return (frame, window.stop[axis] - 1) >= begin
-
-    yield from through(_pieces(job, axis, wanted, step), job.network_grid, job.stages, axis, first=first)
+    asked = Asked(axis, begin, Window.whole(job.network_grid.shape))
+    yield from through(_pieces(job, asked, step), job.network_grid, job.stages, axis, first=first)
 
 
-def _pieces(job: Job, axis: int, wanted: Wanted, step: Step | None) -> Iterator[Piece]:
-    total = count_tiles(job.axes) * job.source.frames
+def _pieces_of_part(job: Job, part: Window, axis: int, first: tuple[int, int], step: Step | None) -> Iterator[Piece]:
+    asked = Asked(axis, (first[0], part.start[axis] + first[1]), part)
+    for piece in _pieces(job, asked, step):
+        inner = piece.part(piece.window.intersection(part))
+        yield replace(inner, window=inner.window.relative_to(part))
+
+
+def _pieces(job: Job, asked: Asked, step: Step | None) -> Iterator[Piece]:
+    total = asked.count(job.axes, job.fitted.factors, job.source.frames)
     with job.route.applied(job.fitted.generator) as network:
         job = replace(job, fitted=replace(job.fitted, generator=network))
         done = 0
-        for frame in range(job.source.frames):
-            for piece in _pieces_of_frame(job, frame, axis, wanted):
+        for frame in range(asked.begin[0], job.source.frames):
+            for piece in _pieces_of_frame(job, frame, asked):
                 yield piece
                 done += 1
                 if step is not None:
@@ -143,21 +154,23 @@ def enlarge_whole(pieces: Iterator[Piece], shape: tuple[int, ...]) -> Block:
     return Block(values, valid)
 
 
-def _pieces_of_frame(job: Job, frame: int, axis: int, wanted: Wanted) -> Iterator[Piece]:
+def _pieces_of_frame(job: Job, frame: int, asked: Asked) -> Iterator[Piece]:
     if job.fitted.halo is None and job.fitted.image_channels and count_tiles(job.axes) > 1:
-        yield from _blended(job, frame, axis)
+        yield from _blended(job, frame, asked)
         return
-    for tile in iterate_tiles(job.axes, axis):
-        window = tile.core.upscaled(job.fitted.factors)
-        if wanted(window, frame):
+    for tile in iterate_tiles(job.axes, asked.axis):
+        if asked.meets(tile.core.upscaled(job.fitted.factors), frame):
             yield _piece(job, tile, frame)
 
 
-def _blended(job: Job, frame: int, axis: int) -> Iterator[Piece]:
+def _blended(job: Job, frame: int, asked: Asked) -> Iterator[Piece]:
     def network(tile: Tile) -> Array:
         return network_values(job, tile, frame, read(job.source, tile_reading(job, tile), frame))
 
-    for window, sr in Blend(job.axes, job.fitted.factors, network).runs(axis):
+    axis, wanted = asked.axis, asked.window.downscaled(job.fitted.factors)
+    begin = asked.begin[1] // job.fitted.factors[axis] if frame == asked.begin[0] else 0
+    span = (max(wanted.start[axis], begin), wanted.stop[axis])
+    for window, sr in Blend(job.axes, job.fitted.factors, network).runs(axis, span):
         yield finished(job, read(job.source, window, frame), sr, window, frame)
 
 

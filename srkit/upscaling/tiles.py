@@ -109,6 +109,32 @@ def count_tiles(axes: tuple[AxisPlan, ...]) -> int:
     return int(np.prod([len(axis.tiles()) for axis in axes]))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which output samples are asked for: those in `window`, from `begin`, a frame and an index on `axis`, on."""
+
+    axis: int
+    begin: tuple[int, int]
+    window: Window
+
+    def meets(self, window: Window, frame: int) -> bool:
+        """Tell whether samples of `window` are asked for."""
+        return (frame, window.stop[self.axis] - 1) >= self.begin and bool(window.intersection(self.window).size)
+
+    def count(self, axes: tuple[AxisPlan, ...], factors: tuple[int, ...], frames: int) -> int:
+        """Return the number of tiles that are asked for."""
+        across, along = 1, [0]
+        for axis, (plan, factor) in enumerate(zip(axes, factors, strict=True)):
+            low, high = self.window.start[axis], self.window.stop[axis]
+            cores = [(t.core[0] * factor, t.core[1] * factor) for t in plan.tiles()]
+            lasts = [stop - 1 for start, stop in cores if start < high and stop > low]
+            if axis == self.axis:
+                along = lasts
+            else:
+                across *= len(lasts)
+        return across * sum((frame, last) >= self.begin for frame in range(frames) for last in along)
+
+
 def mirrored(start: int, stop: int, extent: tuple[int, int]) -> IndexArray:
     """Return the sample that each of `start` to `stop` is when the image goes on as its mirror beyond `extent`.
 

@@ -90,7 +90,17 @@ class Georeference:
             rpcs=None if self.rpcs is None else _moved_rpc(self.rpcs, rows, columns),
         )
 
-    def grid(self, shape: tuple[int, int]) -> Grid:
+    def part(self, start: tuple[int, ...]) -> Georeference:
+        """Return the same ground for pixels counted from `start` (row, column)."""
+        row, column = start
+        return replace(
+            self,
+            transform=None if self.transform is None else _from_pixel(self.transform, row, column),
+            gcps=tuple(_renumbered_point(point, row, column) for point in self.gcps),
+            rpcs=None if self.rpcs is None else _renumbered_rpc(self.rpcs, row, column),
+        )
+
+    def grid(self, shape: tuple[int, ...]) -> Grid:
         """Return the centre-based grid of a raster of `shape` (rows, columns); pixel space without a transform."""
         if self.transform is None:
             return Grid.pixels(shape)
@@ -109,6 +119,23 @@ def _finer(t: Affine, rows: int, columns: int) -> Affine:
     """Return ``t @ Affine.scale(1 / columns, 1 / rows)``, spelt out since affine 2 and 3 differ in the operator."""
     x, y = 1 / columns, 1 / rows
     return Affine(t.a * x, t.b * y, t.c, t.d * x, t.e * y, t.f)
+
+
+def _from_pixel(t: Affine, row: int, column: int) -> Affine:
+    """Return ``t @ Affine.translation(column, row)``."""
+    return Affine(t.a, t.b, t.a * column + t.b * row + t.c, t.d, t.e, t.d * column + t.e * row + t.f)
+
+
+def _renumbered_point(point: GroundControlPoint, row: int, column: int) -> GroundControlPoint:
+    return GroundControlPoint(
+        row=point.row - row, col=point.col - column, x=point.x, y=point.y, z=point.z, id=point.id, info=point.info
+    )
+
+
+def _renumbered_rpc(rpcs: RPC, row: int, column: int) -> RPC:
+    fields = rpcs.to_dict()
+    fields["line_off"], fields["samp_off"] = rpcs.line_off - row, rpcs.samp_off - column
+    return RPC(**fields)
 
 
 def _moved_point(point: GroundControlPoint, rows: int, columns: int) -> GroundControlPoint:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from rasterio.windows import Window as RasterWindow
@@ -81,6 +82,7 @@ class RasterSource:
         self.encoding = Encoding(dtype, nodata=nodata if any(n is not None for n in nodata) else ())
         self.fixed_axes: Mapping[int, str] = {}
         self.extent = Window.whole(self.grid.shape)
+        self._origin = (0, 0)
         self.slab = Slab(0, self._rows_at_once())
         provide_cache(3 * self._bytes_of_rows(max(self.slab.size, dataset.block_shapes[0][0])))
 
@@ -108,7 +110,7 @@ class RasterSource:
         """Return the samples of `window` as the file holds them, ``(C, rows, columns)``, and their validity."""
         if self.dataset.closed:
             raise InputError(f"{self.path}: was closed; open its item again")
-        (row, column), (rows, columns) = window.start, window.shape
+        (row, column), (rows, columns) = window.shifted(self._origin).start, window.shape
         place = RasterWindow(column, row, columns, rows)
         try:
             stored = self.dataset.read(window=place)
@@ -118,6 +120,15 @@ class RasterSource:
                 f"{self.path}: rows {row} to {row + rows - 1} cannot be read ({cause_of(error, self.path)}); "
                 "the file is broken or cut short, fetch it again"
             ) from error
+
+    def part(self, window: Window) -> Self:
+        """Return the pixels of `window` as a raster of their own, where they lie; the open file is shared."""
+        part = copy(self)
+        part.georeference = self.georeference.part(window.start)
+        part.grid = part.georeference.grid(window.shape)
+        part.extent = self.extent.relative_to(window)
+        part._origin = window.shifted(self._origin).start
+        return part
 
     def close(self) -> None:
         """Close the file."""

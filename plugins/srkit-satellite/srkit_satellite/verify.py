@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
-from srkit import Finding, OutputPlan, Window
+from srkit import Finding, Grid, OutputPlan, Window
 from srkit_satellite.bands import has_colormap
 from srkit_satellite.blueprint import Blueprint, blueprint_of
 from srkit_satellite.georeference import CRS_TAG, Georeference, wkt_of
@@ -52,8 +52,8 @@ def _check_geometry(
         return
     if found.transform != tied.transform:
         yield _failure("G1", f"the transform is {_short(found.transform)} instead of {_short(tied.transform)}")
-    elif tied.transform is not None and _corner_shift(source.dataset, output.dataset) > CORNER_TOLERANCE:
-        yield _failure("G2", f"corners are off by {_corner_shift(source.dataset, output.dataset):.3g} source pixels")
+    elif tied.transform is not None and (shift := _corner_shift(source.grid, output.grid)) > CORNER_TOLERANCE:
+        yield _failure("G2", f"corners are off by {shift:.3g} source pixels")
     if (output.dataset.tags().get("AREA_OR_POINT") or "Area") != (wanted.point or "Area"):
         yield _failure("G4", f"AREA_OR_POINT is {output.dataset.tags().get('AREA_OR_POINT')}, not {wanted.point}")
     yield from _check_points(found, tied)
@@ -65,15 +65,10 @@ def _short(transform: Affine | None) -> str:
     return "none" if transform is None else f"({', '.join(f'{x:.12g}' for x in tuple(transform)[:6])})"
 
 
-def _corner_shift(source: Any, output: Any) -> float:
+def _corner_shift(source: Grid, output: Grid) -> float:
     """Return how far the outer corners lie apart, in source pixels."""
-    before = np.array(source.transform, dtype=np.float64).reshape(3, 3)
-    after = np.array(output.transform, dtype=np.float64).reshape(3, 3)
-    corners = np.array([(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)], dtype=np.float64).T
-    ours = after @ (corners * [[output.width], [output.height], [1]])
-    theirs = before @ (corners * [[source.width], [source.height], [1]])
-    shift = np.linalg.solve(before[:2, :2], ours[:2] - theirs[:2])
-    return float(np.abs(shift).max())
+    apart = output.corners() - source.corners()
+    return float(np.abs(np.linalg.solve(source.affine[:2, :2], apart.T)).max())
 
 
 def _check_points(found: Georeference, wanted: Georeference) -> Iterator[Finding]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from srkit.errors import InputError
-from srkit.grid import FloatArray, Grid, Role
+from srkit.grid import FloatArray, Grid, Role, Window
 from srkit_medical.nifti.header import VolumeHeader
 
 Use = Literal["auto", "sform", "qform"]
@@ -40,6 +41,26 @@ class Forms:
         sizes = spacing(self.sform), spacing(self.qform)
         steps = np.abs(self.sform[:3, :3] - self.qform[:3, :3]).max() > 0.01 * min(sizes[0])
         return bool(steps or np.abs(self.sform[:3, 3] - self.qform[:3, 3]).max() > 0.1)
+
+
+def forms_of_part(forms: Forms, shape: tuple[int, ...], window: Window) -> Forms:
+    """Return the forms of the voxels in `window` of an image of `shape`; those of bare voxel sizes are centred."""
+    if forms.used == "pixdim":
+        centred = [(n - m) / 2 for n, m in zip(shape, window.shape, strict=True)]
+        return replace(forms, affine=_shifted(forms.affine, centred))
+    move = window.start
+    return replace(
+        forms,
+        affine=_shifted(forms.affine, move),
+        sform=None if forms.sform is None else _shifted(forms.sform, move),
+        qform=None if forms.qform is None else _shifted(forms.qform, move),
+    )
+
+
+def _shifted(affine: FloatArray, voxels: Sequence[float]) -> FloatArray:
+    result = affine.copy()
+    result[:3, 3] += affine[:3, : len(voxels)] @ np.asarray(voxels, dtype=np.float64)
+    return result
 
 
 def spacing(affine: FloatArray) -> tuple[float, ...]:

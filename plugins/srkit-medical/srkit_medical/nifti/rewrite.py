@@ -54,9 +54,9 @@ def kept_extensions(source: NiftiSource, *, keep_private: bool) -> tuple[Extensi
 
 
 def scaled_through_slices(source: NiftiSource, plan: OutputPlan) -> bool:
-    """Tell whether the output has other slices than the source."""
+    """Tell whether the output has other slices than the file."""
     axis = source.roles.get("slice")
-    return axis is not None and plan.grid.shape[axis] != source.grid.shape[axis]
+    return source.resliced or (axis is not None and plan.grid.shape[axis] != source.grid.shape[axis])
 
 
 def step_matrix(source: NiftiSource, plan: OutputPlan) -> FloatArray:

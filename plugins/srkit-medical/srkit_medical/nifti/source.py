@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from srkit.errors import InputError
 from srkit.grid import Grid, Role, Slab, Window
 from srkit.image import Block, Channel, Encoding
 from srkit_medical.nifti.compression import is_gzip, unpacked_copy
-from srkit_medical.nifti.geometry import Forms, forms_of, grid_of, roles_of
+from srkit_medical.nifti.geometry import Forms, forms_of, forms_of_part, grid_of, roles_of
 from srkit_medical.nifti.header import VolumeHeader, mgh_footer_size, read_header, with_footer
 from srkit_medical.nifti.labels import is_label_map
 
@@ -32,6 +33,8 @@ class NiftiSource:
     ----------
     header, forms
         What the file says; the sink carries it over.
+    resliced
+        Whether this is a part without some of the file's slices: what the file says of them is no longer true.
     """
 
     def __init__(self, header: VolumeHeader, forms: Forms, voxels: npt.NDArray[Any], *, label: bool) -> None:
@@ -46,6 +49,7 @@ class NiftiSource:
         self.fixed_axes: Mapping[int, str] = {}
         self.slab = slab_of(self.grid.shape)
         self.extent = Window.whole(self.grid.shape)
+        self.resliced = False
         self._voxels: npt.NDArray[Any] | None = voxels
 
     def read(self, window: Window, frame: int = 0) -> Block:
@@ -59,6 +63,20 @@ class NiftiSource:
         values = self.encoding.decode(stored[np.newaxis])
         valid = np.isfinite(values) if values.dtype.kind == "f" and stored.dtype.kind == "f" else None
         return Block(values, None if valid is None or valid.all() else valid)
+
+    def part(self, window: Window) -> Self:
+        """Return the voxels of `window` as a volume of their own, where they lie; the mapped file is shared."""
+        if self._voxels is None:
+            raise ValueError(f"{self.header.path} was closed before it was divided")
+        part = copy(self)
+        part.forms = forms_of_part(self.forms, self.grid.shape, window)
+        part.header = replace(self.header, shape=(*window.shape, *self.header.shape[self.grid.ndim :]))
+        part.grid = grid_of(part.header, part.forms)
+        part.extent = Window.whole(window.shape)
+        through = self.roles.get("slice")
+        part.resliced = self.resliced or (through is not None and window.shape[through] != self.grid.shape[through])
+        part._voxels = self._voxels[window.slices]
+        return part
 
     def close(self) -> None:
         """Let go of the file, and of its unpacked copy."""
