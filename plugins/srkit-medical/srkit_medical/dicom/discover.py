@@ -37,7 +37,8 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
             if _is_candidate(path):
                 instances += read_slices(path)
         except MultiFrameError:
-            yield _finished(_multi_frame_item(root, path), root, options)
+            for found in _multi_frame_items(root, path):
+                yield _finished(found, root, options)
         except UnfitError as error:
             broken += [(path, error)] * error.failed
             yield Skipped(path, error.reason, error.failed)
@@ -67,7 +68,7 @@ def _finished(item: Item | Skipped, root: Path, options: Mapping[str, Options]) 
     """Return the item as it is, or with the name of the NIfTI file that it shall become."""
     if isinstance(item, Skipped) or options.get(item.domain, {}).get("to", "same") != "nifti":
         return item
-    key = AS_NIFTI[1] if item.suffix else AS_NIFTI[0]
+    key = AS_NIFTI[1] + item.key if item.suffix else AS_NIFTI[0]
     if item.stem:
         return replace(item, suffix=".nii.gz", key=key)
     home = PurePosixPath(item.folder)
@@ -105,32 +106,48 @@ def _items(root: Path, series: list[Series]) -> Iterator[Item]:
                 paths=tuple(dict.fromkeys(instance.path for instance in entry.instances)),
                 domain=entry.first.domain,
                 group=_group(entry.first),
+                identity=identity_of(entry),
                 folder="" if folder == "." else folder,
                 stem="" if len(entries) == 1 else f"series-{ordinal:0{width}d}",
             )
 
 
-def _multi_frame_item(root: Path, path: Path) -> Item | Skipped:
-    from srkit_medical.dicom.enhanced.frames import read_volume
+def _multi_frame_items(root: Path, path: Path) -> Iterator[Item | Skipped]:
+    from srkit_medical.dicom.enhanced.frames import read_volumes
 
     try:
-        first = read_volume(path).first
+        volumes = read_volumes(path)
     except UnfitError as error:
-        return Skipped(path, error.reason, error.failed)
+        yield Skipped(path, error.reason, error.failed)
+        return
     folder = path.parent.relative_to(root).as_posix() if root.is_dir() else ""
-    stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
-    return Item(
-        paths=(path,),
-        domain=first.domain,
-        group=_group(first),
-        folder="" if folder == "." else folder,
-        stem=stem,
-        suffix=path.suffix if path.suffix.lower() in SUFFIXES else ".dcm",
-    )
+    is_named = path.suffix.lower() in SUFFIXES
+    for key, volume in volumes.items():
+        if isinstance(volume, UnfitError):
+            yield Skipped(path, f"{key}: {volume.reason}" if key else volume.reason, volume.failed)
+            continue
+        yield Item(
+            paths=(path,),
+            domain=volume.first.domain,
+            group=_group(volume.first),
+            identity=identity_of(volume),
+            folder="" if folder == "." else folder,
+            stem=(path.stem if is_named else path.name) + (f"-{key}" if key else ""),
+            suffix=path.suffix if is_named else ".dcm",
+            key=key,
+        )
 
 
 def _home(series: Series) -> Path:
     return Path(os.path.commonpath([instance.path.parent for instance in series.instances]))
+
+
+def identity_of(series: Series) -> str:
+    """Return a digest of what tells the slices of a series from all others; empty where one has no UID."""
+    places = sorted(f"{i.uid} {i.frame_index} {i.tile}" for i in series.instances)
+    if not all(instance.uid for instance in series.instances):
+        return ""
+    return "uids:" + blake2b("\n".join(places).encode("utf-8", "replace"), key=b"srkit", digest_size=32).hexdigest()
 
 
 def _group(instance: Instance) -> str:

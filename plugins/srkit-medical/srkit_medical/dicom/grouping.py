@@ -79,7 +79,7 @@ def group(instances: Iterable[Instance]) -> tuple[list[Series], list[Skipped]]:
     found: list[Series] = []
     skipped: list[Skipped] = []
     for relatives in _by_series(instances):
-        bundles = [part for kin in _by_kin(relatives) for part in _by_plane(kin)]
+        bundles = [part for kin in by_kin(relatives) for part in by_plane(kin)]
         volumes = max((len(bundle) for bundle in bundles), default=0)
         for bundle in bundles:
             if len(bundle) == 1 and len(bundles) > 1 and volumes >= MIN_SLICES and _is_turned(bundle, bundles):
@@ -128,14 +128,16 @@ def _by_folder_of_copies(members: list[Instance]) -> list[list[Instance]]:
     return list(parts.values())
 
 
-def _by_kin(members: list[Instance]) -> list[list[Instance]]:
+def by_kin(members: list[Instance]) -> list[list[Instance]]:
+    """Part by what slices of one volume have in common."""
     parts: dict[Any, list[Instance]] = defaultdict(list)
     for instance in members:
         parts[instance.kin].append(instance)
     return list(parts.values())
 
 
-def _by_plane(members: list[Instance]) -> list[list[Instance]]:
+def by_plane(members: list[Instance]) -> list[list[Instance]]:
+    """Part by direction and spacing."""
     parts: list[list[Instance]] = []
     for instance in members:
         home = next((part for part in parts if part[0].plane.is_parallel(instance.plane)), None)

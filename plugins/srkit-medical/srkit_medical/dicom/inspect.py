@@ -9,14 +9,14 @@ from srkit.image import Source
 from srkit_medical.dicom.enhanced.source import EnhancedSource
 from srkit_medical.dicom.source import DicomSource
 
-_NOTES: dict[str, tuple[Literal["info", "warning"], str, str]] = {
+_NOTES: dict[str, tuple[Literal["info", "own", "warning"], str, str]] = {
     "interpolated": ("warning", "was interpolated by the scanner: fewer samples were acquired than stored", "D21"),
     "monochrome1": ("info", "is shown with white for low values (MONOCHROME1); values are kept as they are", "D14"),
     "lossy": ("warning", "was compressed with loss; artefacts are sharpened as well", ""),
     "half-rescale": ("warning", "has only one of RescaleSlope and RescaleIntercept; 1 or 0 stands in", "D13"),
     "useless padding": ("warning", "has a PixelPaddingValue that no sample can hold; it is not used", "D15"),
     "overlay": ("warning", "has overlay graphics, which the output leaves out", "D18"),
-    "own": ("warning", "is marked as research content; it may be an output of super-resolution already", "B3"),
+    "own": ("own", "is an output of srkit already; what was made up once would be sharpened again", "B3"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pydicom.uid import UID
 
 from srkit_medical.dicom.geometry import FloatArray, Plane
 from srkit_medical.dicom.reading import Elements, MultiFrameError, UnfitError, named, quiet, read_header
+from srkit_medical.dicom.uids import CREATOR
 
 CLASSES = {"1.2.840.10008.5.1.4.1.1.2": "ct", "1.2.840.10008.5.1.4.1.1.4": "mri"}
 ENHANCED = {
@@ -39,7 +41,7 @@ KEYWORDS = (
     "SliceThickness", "SpacingBetweenSlices", "SliceLocation", "EchoNumbers", "StackID", "ConvolutionKernel",
     "ScanOptions",
     "DiffusionGradientOrientation", "BurnedInAnnotation", "AcquisitionMatrix", "LossyImageCompression",
-    "ContentQualification", *ORDERS,
+    "InstanceCreatorUID", *ORDERS,
 )  # fmt: skip
 
 OVERLAYS = tuple(0x60000010 + (n << 17) for n in range(16))
@@ -48,13 +50,14 @@ OVERLAYS = tuple(0x60000010 + (n << 17) for n in range(16))
 PHILIPS_CREATOR, PHILIPS_SCALE = 0x20050010, 0x2005100E
 """Which vendor a private block is of, and its element that tells how shown values relate to true ones."""
 
+_MAP = "is a calculated map, whose values super-resolution must not invent"
 _SIDE_PRODUCTS = {
     "LOCALIZER": "is a localizer",
     "PROJECTION IMAGE": "is a projection, not slices",
     "MIP": "is a projection, not slices",
-    "ADC": "is a calculated map, whose values super-resolution must not invent",
-    "EADC": "is a calculated map, whose values super-resolution must not invent",
-    "FA": "is a calculated map, whose values super-resolution must not invent",
+    "ADC": _MAP,
+    "EADC": _MAP,
+    "FA": _MAP,
     "P": "holds phase, which must not be interpolated across its wraps",
     "PHASE": "holds phase, which must not be interpolated across its wraps",
     "PHASE MAP": "holds phase, which must not be interpolated across its wraps",
@@ -111,6 +114,8 @@ class Instance:
         Which frame of a multi-frame file it is.
     tile
         Which part of a mosaic it is; None where it is a picture of its own.
+    image_type
+        All values of ImageType, of FrameType for a frame.
     philips_scale
         Philips' private ScaleSlope as text, empty where there is none.
     """
@@ -139,6 +144,7 @@ class Instance:
     frame_index: int = 0
     philips_scale: str = ""
     tile: Tile | None = None
+    image_type: tuple[str, ...] = ()
 
     @property
     def has_identity(self) -> bool:
@@ -178,7 +184,7 @@ def _instance(path: Path, header: FileDataset, pixel_bytes: int | None) -> Insta
     elements = Elements(header)
     sop_class = sop_class_of(header)
     _check_class(sop_class)
-    check_kind(elements)
+    check_kind(elements.texts("ImageType"))
     if (elements.whole("NumberOfFrames") or 1) > 1:
         raise UnfitError("holds several frames under a single-frame class; their positions are not known")
     syntax = syntax_of(header)
@@ -228,6 +234,7 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
         notes=notes | _notes_of(elements, shape, layout),
         frame_index=frame_index,
         philips_scale=_philips_scale_of(elements),
+        image_type=elements.texts("ImageType"),
     )
 
 
@@ -240,12 +247,14 @@ def _check_class(sop_class: str) -> None:
         raise UnfitError(f"is of the class {_class_name(sop_class)}, not a slice of an MR or CT series", failed=False)
 
 
-def check_kind(elements: Elements) -> None:
+def check_kind(image_type: Sequence[str]) -> None:
     """Raise UnfitError for pictures that are no slices, or whose values must not be interpolated."""
-    kinds = {value.strip().upper() for value in elements.texts("ImageType")}
+    kinds = {value.strip().upper() for value in image_type}
     for kind, reason in _SIDE_PRODUCTS.items():
         if kind in kinds:
             raise UnfitError(reason, failed=False)
+    if any(kind.endswith((" MAP", "_MAP")) for kind in kinds):
+        raise UnfitError(_MAP, failed=False)
 
 
 def _class_name(sop_class: str) -> str:
@@ -371,7 +380,7 @@ def _notes_of(elements: Elements, shape: tuple[int, int], layout: Layout) -> fro
         "monochrome1": elements.text("PhotometricInterpretation") == "MONOCHROME1",
         "lossy": elements.text("LossyImageCompression") == "01",
         "overlay": any(elements.by_tag(tag) for tag in OVERLAYS),
-        "own": elements.text("ContentQualification") == "RESEARCH",
+        "own": elements.text("InstanceCreatorUID") == CREATOR,
         "useless padding": elements.has("PixelPaddingValue") and _padding_of(elements, layout) is None,
     }
     return frozenset(key for key, holds in notes.items() if holds)

@@ -9,10 +9,13 @@ import json
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srkit.image import OutputPlan
-from srkit_medical.dicom.grouping import Series
-from srkit_medical.dicom.instance import Instance
+
+if TYPE_CHECKING:
+    from srkit_medical.dicom.grouping import Series
+    from srkit_medical.dicom.instance import Instance
 
 
 def uid_of(*parts: str | bytes) -> str:

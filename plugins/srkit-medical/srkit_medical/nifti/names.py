@@ -10,7 +10,7 @@ SUFFIXES = (".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".mgz", ".m
 
 
 AS_NIFTI = ("series as NIfTI", "Enhanced object as NIfTI")
-"""Keys of DICOM items whose outputs are NIfTI files."""
+"""How keys of DICOM items begin whose outputs are NIfTI files."""
 
 
 def suffix_of(path: Path) -> str:
@@ -26,4 +26,4 @@ def stem_of(path: Path) -> str:
 
 def is_nifti_item(item: Item) -> bool:
     """Tell whether an item of this plugin is a NIfTI or MGH file; those of DICOM have other suffixes, or a key."""
-    return item.suffix.lower() in SUFFIXES and item.key not in AS_NIFTI
+    return item.suffix.lower() in SUFFIXES and not item.key.startswith(AS_NIFTI)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -256,3 +257,19 @@ def test_an_unnamed_encoding_of_characters_stops_nothing(make: Make, items) -> N
     with pytest.warns(UserWarning, match="charset|encoding|Unknown"):
         folder = make(edit=odd)
     assert len(items(folder)) == 1
+
+
+def test_a_series_is_the_same_wherever_it_lies_and_another_with_another_slice(
+    make: Make, items, tmp_path: Path
+) -> None:
+    (item,) = items(make())
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for number, path in enumerate(sorted(item.paths, reverse=True)):
+        shutil.copyfile(path, moved / f"{number}.bin")
+    (same,) = items(moved)
+    assert same.identity == item.identity != ""
+    assert not any(part in item.identity for part in ("1.2.", "2.25"))
+    (moved / "0.bin").unlink()
+    (fewer,) = items(moved)
+    assert fewer.identity != item.identity

@@ -1,4 +1,4 @@
-"""Enhanced multi-frame objects: volumes in, volumes of the same class out; several stacks are refused."""
+"""Enhanced multi-frame objects: volumes in, volumes of the same class out; each stack is an item of its own."""
 
 from __future__ import annotations
 
@@ -267,12 +267,7 @@ def _without_positions(dataset: Dataset) -> None:
     del dataset.PerFrameFunctionalGroupsSequence
 
 
-def _stacks(dataset: Dataset) -> None:
-    for index, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
-        frame.FrameContentSequence[0].StackID = str(index // 3)
-
-
-REFUSED = [("only one stack per file", _stacks), ("colours", _colours), ("does not say where", _without_positions)]
+REFUSED = [("colours", _colours), ("does not say where", _without_positions)]
 
 
 @pytest.mark.parametrize(("words", "edit"), REFUSED, ids=[edit.__name__ for _, edit in REFUSED])
@@ -283,3 +278,88 @@ def test_what_is_no_volume_on_one_grid_is_refused(converted: Path, skipped, word
     (entry,) = skipped(converted)
     assert entry.failed
     assert words in entry.reason
+
+
+def _stacks(dataset: Dataset) -> None:
+    for index, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        frame.FrameContentSequence[0].StackID = str(1 + index // 4)
+
+
+def _map(dataset: Dataset) -> None:
+    for group in (*dataset.SharedFunctionalGroupsSequence, *dataset.PerFrameFunctionalGroupsSequence):
+        group.pop("CTImageFrameTypeSequence", None)
+    for index, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        item = Dataset()
+        item.FrameType = ["DERIVED", "PRIMARY", "AXIAL", "FIELD_MAP"] if index > 3 else list(dataset.ImageType)
+        frame.CTImageFrameTypeSequence = [item]
+
+
+def _rewritten(folder: Path, edit: Callable[[Dataset], None]) -> Dataset:
+    dataset = dcmread(folder / "volume.dcm")
+    edit(dataset)
+    dataset.save_as(folder / "volume.dcm")
+    return dataset
+
+
+def test_each_stack_of_a_file_is_an_item(converted: Path, items, enlarge_item, opened, tmp_path: Path) -> None:
+    stored = _rewritten(converted, _stacks).pixel_array
+    found = items(converted)
+    assert [(item.key, item.stem) for item in found] == [(f"stack-0{n}", f"volume-stack-0{n}") for n in (1, 2)]
+    uids = set()
+    for item, part in zip(found, ({0, 1, 2, 3}, {4, 5}), strict=True):
+        target = tmp_path / "out" / item.key / "volume.dcm"
+        output = enlarge_item(item, target, "2")
+        assert verify_series(output.source, output.folder, output.plan) == []
+        again = opened(target.parent)
+        order = [instance.frame_index for instance in output.source.series.instances]
+        values = again.read(again.extent).values[0, :, ::2, ::2]
+        assert set(order) == part
+        np.testing.assert_array_equal(values, output.source.encoding.decode(stored[order]))
+        dataset = dcmread(target)
+        frames = dataset.PerFrameFunctionalGroupsSequence
+        assert {frame.FrameContentSequence[0].StackID for frame in frames} == {str(found.index(item) + 1)}
+        uids |= {dataset.SOPInstanceUID, dataset.SeriesInstanceUID}
+    assert len(uids) == 4
+
+
+def test_a_map_in_the_same_file_is_passed_over_and_its_image_treated(converted: Path, items, skipped, opened) -> None:
+    _rewritten(converted, _map)
+    (item,) = items(converted)
+    (entry,) = skipped(converted)
+    assert (item.key, entry.failed) == ("stack-01", False)
+    assert "calculated map" in entry.reason
+    assert opened(converted).grid.shape[0] == 4
+
+
+def _private_dimension(dataset: Dataset) -> None:
+    item = Dataset()
+    item.DimensionIndexPointer = 0x2005106E
+    dataset.DimensionIndexSequence = [*dataset.get("DimensionIndexSequence", ()), item]
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
+        content = frame.FrameContentSequence[0]
+        given = content.get("DimensionIndexValues") or []
+        content.DimensionIndexValues = [*([given] if isinstance(given, int) else given), 0]
+
+
+def test_a_private_dimension_goes_with_the_attributes_it_points_at(converted: Path, enlarge) -> None:
+    before = len(_rewritten(converted, _private_dimension).DimensionIndexSequence)
+    output = enlarge_file(enlarge, converted, "2")
+    dataset = dcmread(output.folder)
+    pointers = [item.DimensionIndexPointer for item in dataset.get("DimensionIndexSequence", ())]
+    assert len(pointers) == before - 1
+    assert not any(pointer.is_private for pointer in pointers)
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
+        values = frame.FrameContentSequence[0].get("DimensionIndexValues")
+        assert len([values] if isinstance(values, int) else values or ()) == len(pointers)
+
+
+def _private_times(dataset: Dataset) -> None:
+    _unnamed_times(dataset)
+    _private_dimension(dataset)
+
+
+def test_volumes_told_apart_by_private_attributes_are_refused(converted: Path, skipped) -> None:
+    _rewritten(converted, _private_times)
+    (entry,) = skipped(converted)
+    assert entry.failed
+    assert "private attributes" in entry.reason

@@ -60,3 +60,9 @@ def test_what_a_user_must_know_is_told(make: Make, opened, code: str) -> None:
             setattr(dataset, keyword, value)
 
     assert code in {finding.code for finding in inspect_series(opened(make(edit=edit)))}
+
+
+def test_an_output_of_srkit_is_known_as_such(make: Make, opened, enlarge) -> None:
+    assert "own" not in {finding.level for finding in inspect_series(opened(make()))}
+    output = enlarge(make())
+    assert "own" in {finding.level for finding in inspect_series(opened(output.folder))}

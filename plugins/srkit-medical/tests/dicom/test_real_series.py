@@ -36,7 +36,7 @@ SERIES = {
 }
 JUDGED = [name for name in SERIES if name != "ct_siemens_j2k"]  # dciodvfy passes over what has no SOPClassUID
 REFUSED = (
-    "color", "enh_ct_palette", "enh_mr_philips_fieldmap_phantom", "enh_mr_small_syntaxes", "monochrome1",
+    "color", "enh_ct_palette", "enh_mr_small_syntaxes", "monochrome1",
     "not_plain_images", "pet",
 )  # fmt: skip
 
@@ -73,7 +73,11 @@ def test_dciodvfy_finds_no_new_error_in_a_real_series(
     assert together == run_judge("dcentvfy", *item.paths)
 
 
-ENHANCED = {"enh_mr_siemens_xa10_4d_phantom": (6, 64, 64), "mr_hyperfine_multiframe_noise": (8, 138, 112)}
+ENHANCED = {
+    "enh_mr_siemens_xa10_4d_phantom": (6, 64, 64),
+    "mr_hyperfine_multiframe_noise": (8, 138, 112),
+    "enh_mr_philips_fieldmap_phantom": (32, 64, 64),
+}
 
 
 @pytest.mark.parametrize("name", ENHANCED)

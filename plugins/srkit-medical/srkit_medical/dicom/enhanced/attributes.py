@@ -67,14 +67,14 @@ def set_frames(dataset: Dataset, series: Series, plan: OutputPlan, slices: list[
             del shared[keyword]
     _set_measures(shared, slices[0])
     _set_frame_type(shared)
-    pointers = [item.get("DimensionIndexPointer") for item in dataset.get("DimensionIndexSequence") or ()]
+    pointers = _kept_pointers(dataset)
     frames = []
     for derived in slices:
         frame = deepcopy(sources[derived.nearest.frame_index])
         _set_position(frame, derived)
         _set_measures(frame, derived)
         _set_frame_type(frame)
-        _set_content(frame, derived, [pointer in POSITIONS for pointer in pointers])
+        _set_content(frame, derived, pointers)
         frame.DerivationImageSequence = [_derivation(series, plan, derived)]
         frames.append(frame)
     dataset.PerFrameFunctionalGroupsSequence = Sequence(frames)
@@ -102,13 +102,33 @@ def _set_frame_type(group: Dataset) -> None:
             item.FrameType = resampled_type(list(item.get("FrameType") or ()))
 
 
-def _set_content(frame: Dataset, derived: DerivedSlice, is_position: list[bool]) -> None:
+def _kept_pointers(dataset: Dataset) -> list[int | None]:
+    """Take private dimensions, of which nothing is left, out of the list; return what each of the source points at.
+
+    None stands for a dimension that went.
+    """
+    before = list(dataset.get("DimensionIndexSequence") or ())
+    kept = [item for item in before if is_kept_dimension(item)]
+    if len(kept) < len(before):
+        dataset.DimensionIndexSequence = kept
+    return [item.get("DimensionIndexPointer") if item in kept else None for item in before]
+
+
+def is_kept_dimension(item: Dataset) -> bool:
+    """Tell whether a dimension points at an attribute of the standard."""
+    pointer = item.get("DimensionIndexPointer")
+    return pointer is not None and not pointer.is_private
+
+
+def _set_content(frame: Dataset, derived: DerivedSlice, pointers: list[int | None]) -> None:
     for item in frame.get("FrameContentSequence") or ():
         item.InStackPositionNumber = derived.in_stack
         given = [int(value) for value in numbers(item, "DimensionIndexValues")]
-        if given and len(given) == len(is_position):
-            pairs = zip(given, is_position, strict=True)
-            item.DimensionIndexValues = [derived.in_stack if position else value for value, position in pairs]
+        if given and len(given) == len(pointers):
+            pairs = [(value, pointer) for value, pointer in zip(given, pointers, strict=True) if pointer is not None]
+            item.DimensionIndexValues = [
+                derived.in_stack if pointer in POSITIONS else value for value, pointer in pairs
+            ]
 
 
 def _derivation(series: Series, plan: OutputPlan, derived: DerivedSlice) -> Dataset:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydicom import Dataset, FileDataset
 from pydicom.sequence import Sequence
 
-from srkit_medical.dicom.grouping import Series, arrange
+from srkit_medical.dicom.grouping import Series, arrange, by_kin, by_plane
 from srkit_medical.dicom.instance import (
     Instance,
     check_kind,
@@ -24,7 +24,7 @@ _COMMON = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "FrameOfReferenceUID",
     "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit",
     "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "BurnedInAnnotation",
-    "LossyImageCompression", "ContentQualification", "ImageType",
+    "LossyImageCompression", "InstanceCreatorUID", "ImageType",
 )  # fmt: skip
 """What all frames share. Spacings at the top of the file are not among them: they are often stale."""
 _GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
@@ -54,8 +54,12 @@ _FLAT = {
 """Functional group, its elements, and the name of each in a classic slice."""
 
 
-def read_volume(path: Path) -> Series:
-    """Return the volumes of an Enhanced object, all on one grid. Raises UnfitError where it holds none, or others."""
+def read_volumes(path: Path) -> dict[str, Series | UnfitError]:
+    """Return the stacks of an Enhanced object, each with all of its volumes, or why a stack cannot be treated.
+
+    The key is empty where there is one stack; else ``stack-01`` and so on, in the order of their first frames.
+    Raises UnfitError where the object as a whole cannot be read.
+    """
     keywords = (*_COMMON, *_GROUPS, "NumberOfFrames", "PixelPresentation", "DimensionIndexSequence")
     header, pixel_bytes = read_header(path, keywords)
     with quiet():
@@ -64,34 +68,44 @@ def read_volume(path: Path) -> Series:
             check_size(pixel_bytes, frames[0].shape, frames[0].layout, frames[0].syntax, len(frames))
         except READ_ERRORS:
             raise UnfitError("has functional groups that cannot be read") from None
-    first = frames[0]
-    if any(frame.kin != first.kin or not frame.plane.is_parallel(first.plane) for frame in frames):
-        raise UnfitError("holds stacks of several kinds or directions, and only one stack per file is treated yet")
-    return arrange(frames)
+    stacks = [part for kin in by_kin(frames) for part in by_plane(kin)]
+    is_private = _has_private_dimensions(header)
+    width = max(2, len(str(len(stacks))))
+    return {
+        f"stack-{n:0{width}d}" if len(stacks) > 1 else "": _volume(stack, is_private=is_private)
+        for n, stack in enumerate(stacks, start=1)
+    }
+
+
+def _volume(stack: list[Instance], *, is_private: bool) -> Series | UnfitError:
+    try:
+        check_kind(stack[0].image_type)
+        series = arrange(stack)
+    except UnfitError as error:
+        return error
+    if is_private and len(series.frames) > 1:
+        return UnfitError("tells its volumes apart by private attributes, which are not understood")
+    return series
 
 
 def _frames(path: Path, header: FileDataset) -> list[Instance]:
     elements = Elements(header)
-    _check(elements, header)
+    if elements.text("PixelPresentation") not in ("", "MONOCHROME"):
+        raise UnfitError("has colours laid over its values, which super-resolution would mix")
     sop_class, syntax = sop_class_of(header), syntax_of(header)
     shape_of(elements), layout_of(elements)
     shared, each = (header[keyword].value if keyword in header else () for keyword in _GROUPS)
     if not each or len(each) != (elements.whole("NumberOfFrames") or 0):
         raise UnfitError("is a multi-frame object that does not say where its frames lie")
-    frames = []
-    for index, groups in enumerate(each):
-        flat = Elements(_flat(header, [*shared, groups], index))
-        check_kind(flat)
-        frames.append(instance_of(flat, path, sop_class, syntax, index))
-    return frames
+    return [
+        instance_of(Elements(_flat(header, [*shared, groups], index)), path, sop_class, syntax, index)
+        for index, groups in enumerate(each)
+    ]
 
 
-def _check(elements: Elements, header: Dataset) -> None:
-    if elements.text("PixelPresentation") not in ("", "MONOCHROME"):
-        raise UnfitError("has colours laid over its values, which super-resolution would mix")
+def _has_private_dimensions(header: Dataset) -> bool:
     pointers = [item.get("DimensionIndexPointer") for item in header.get("DimensionIndexSequence") or ()]
-    if any(pointer is not None and pointer.is_private for pointer in pointers):
-        raise UnfitError("orders its frames by private attributes, which are not understood")
+    return any(pointer is not None and pointer.is_private for pointer in pointers)
 
 
 def _flat(header: Dataset, groups: Sequence | list[Dataset], index: int) -> Dataset:

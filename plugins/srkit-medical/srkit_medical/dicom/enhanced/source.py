@@ -7,7 +7,7 @@ from pydicom import FileDataset
 from srkit.domain import Item, Options
 from srkit.errors import InputError
 from srkit.image import Array
-from srkit_medical.dicom.enhanced.frames import read_volume
+from srkit_medical.dicom.enhanced.frames import read_volumes
 from srkit_medical.dicom.instance import Instance
 from srkit_medical.dicom.pixels import read_stored, require_decoder
 from srkit_medical.dicom.reading import UnfitError, read_pixels
@@ -42,8 +42,10 @@ def open_enhanced(item: Item, options: Options) -> EnhancedSource:
     Raises InputError where it is none (any more), MissingRequirementError without a decoder.
     """
     try:
-        series = read_volume(item.path)
+        volume = read_volumes(item.path).get(item.key, UnfitError(f"has no {item.key}; it was changed meanwhile"))
+        if isinstance(volume, UnfitError):
+            raise volume
     except UnfitError as error:
         raise InputError(f"{item.path}: {error.reason}") from None
-    require_decoder(series.first.syntax)
-    return EnhancedSource(series, options)
+    require_decoder(volume.first.syntax)
+    return EnhancedSource(volume, options)
