@@ -147,7 +147,7 @@ def _print_many(report: UpscaleReport, root: Path) -> None:
 
 def _print_warnings(result: ItemResult, place: str) -> None:
     for finding in result.findings:
-        if finding.level == "warning":
+        if finding.level in ("warning", "own"):
             warn(place + finding.text)
 
 

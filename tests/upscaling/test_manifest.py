@@ -176,11 +176,20 @@ def test_a_torn_line_costs_one_item(plugins: Plugins, tree: Path, tmp_path: Path
     assert [statuses[f"{name}.npy"][0] for name in "abc"] == ["skipped", "skipped", "failed"]
 
 
+def test_own_outputs_are_passed_over_unless_asked_for(plugins: Plugins, tree: Path, tmp_path: Path) -> None:
+    run(plugins, tree / "a.npy", tree / "a_x2.npy", manifest=False)
+    statuses = run(plugins, tree, tmp_path / "out")
+    assert statuses["a.npy"][0] == "done"
+    assert statuses["a_x2.npy"] == ("skipped", "is an output of srkit itself; give --again to enlarge it once more")
+    assert run(plugins, tree, tmp_path / "again", again=True)["a_x2.npy"][0] == "done"
+    assert run(plugins, tree / "a_x2.npy", tmp_path / "named.npy")["a_x2.npy"][0] == "done"
+
+
 def test_a_manifest_is_neither_input_nor_passed_over(plugins: Plugins, tree: Path, tmp_path: Path) -> None:
     (tree / "notes.txt").write_text("no image")
     run(plugins, tree, tmp_path / "out")
     (tmp_path / "out" / "notes.txt").write_text("no image")
-    report = upscale(tmp_path / "out", tmp_path / "twice", model="nearest", plugins=plugins)
+    report = upscale(tmp_path / "out", tmp_path / "twice", model="nearest", again=True, plugins=plugins)
     assert len(report.results) == 3
     assert report.passed_over == 1 + 3  # the note, and the toys' side files
 

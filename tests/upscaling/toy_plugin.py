@@ -20,7 +20,7 @@ class Source:
         self.encoding = Encoding(arrays[0].dtype, nodata=() if nodata is None else (nodata,) * count)
         self.roles = {role: axis for axis, role in enumerate(ROLES[grid.ndim])}
         self.fixed_axes, self.slab, self.extent = {}, Slab(0, slab), Window.whole(grid.shape)
-        self.nodata = nodata
+        self.nodata, self.is_own = nodata, False
 
     def read(self, window, frame=0):
         stored = np.asarray(self.arrays[frame][(slice(None), *window.slices)])
@@ -123,12 +123,16 @@ def srkit_open(domain, item, options):
     grid = Grid(arrays.shape[2:], affine)
     if domain == "stack":
         return Source(arrays, grid, None, slab=1)
-    return Source(arrays, grid, options["nodata"], options["slab"], options["alpha"])
+    source = Source(arrays, grid, options["nodata"], options["slab"], options["alpha"])
+    source.is_own = "by" in (json.loads(side.read_text()) if side.exists() else ())
+    return source
 
 
 @srkit.hookimpl
 def srkit_inspect(domain, source):
-    return [Finding("refusal", "is a label map")] if source.encoding.dtype == np.bool_ else [Finding("info", "a toy")]
+    if source.encoding.dtype == np.bool_:
+        return [Finding("refusal", "is a label map")]
+    return [Finding("info", "a toy"), *([Finding("own", "was made by srkit")] if source.is_own else [])]
 
 
 @srkit.hookimpl

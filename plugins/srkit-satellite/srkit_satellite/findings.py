@@ -23,6 +23,8 @@ def inspect_raster(source: RasterSource) -> list[Finding]:
         *_on_nodata(source),
         *_on_levels(source),
         *_on_thermal(source),
+        *_on_tiles(source),
+        *_on_origin(source),
         *_on_container(source.dataset),
     ]
 
@@ -97,6 +99,21 @@ def _on_thermal(source: RasterSource) -> Iterator[Finding]:
     if source.kind.startswith("Landsat") and source.kind.endswith("thermal"):
         text = "thermal bands of Landsat are delivered in finer pixels than they were sampled in; "
         yield Finding("warning", f"{text}the scale is one of pixels, not of what was resolved", "V22")
+
+
+def _on_tiles(source: RasterSource) -> Iterator[Finding]:
+    if source.mosaic is not None:
+        yield Finding(
+            "info",
+            f"it is one of {len(source.mosaic.layout.windows)} tiles of one image, and goes on into those that touch "
+            "it; give --neighbours none if they are images of their own",
+            "S7",
+        )
+
+
+def _on_origin(source: RasterSource) -> Iterator[Finding]:
+    if source.provenance is not None:
+        yield Finding("own", "it was made by srkit, as its tags say", "D9")
 
 
 def _on_container(dataset: Any) -> Iterator[Finding]:

@@ -151,3 +151,9 @@ def test_bands_with_the_same_description_get_names_of_their_own(make):
     source = RasterSource(path, {})
     assert [channel.name for channel in source.channels] == ["x (1)", "x (2)", "band 3"]
     source.close()
+
+
+def test_an_output_of_srkit_is_known_as_such(make, upscale):
+    path = make("scene.tif", four_bands(NEAR_INFRARED))
+    assert "own" not in {finding.level for finding in described(path)[1]}
+    assert "own" in {finding.level for finding in described(upscale(path))[1]}

@@ -16,7 +16,11 @@ from srkit_medical.dicom.geometry import FloatArray, Plane
 from srkit_medical.dicom.reading import Elements, MultiFrameError, UnfitError, named, quiet, read_header
 from srkit_medical.dicom.uids import CREATOR
 
-CLASSES = {"1.2.840.10008.5.1.4.1.1.2": "ct", "1.2.840.10008.5.1.4.1.1.4": "mri"}
+CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2": "ct",
+    "1.2.840.10008.5.1.4.1.1.4": "mri",
+    "1.2.840.10008.5.1.4.1.1.128": "pet",
+}
 ENHANCED = {
     "1.2.840.10008.5.1.4.1.1.2.1": "ct",
     "1.2.840.10008.5.1.4.1.1.2.2": "ct",

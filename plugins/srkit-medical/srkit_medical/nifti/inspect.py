@@ -68,6 +68,8 @@ def _on_header(source: NiftiSource) -> Iterator[Finding]:
     header = source.header
     if header.kind == "mgh":
         return
+    if bytes(header.fields["descrip"].item()).startswith(b"srkit "):
+        yield Finding("own", "was made by srkit, as its descrip says", "B3")
     unit = LENGTH_UNITS.get(int(header.fields["xyzt_units"]) & 7, "unknown")
     if unit == "unknown":
         yield Finding("info", "does not name its unit of length; millimetres are assumed, and none is named", "N6")

@@ -96,7 +96,7 @@ def test_objects_that_are_no_slices_are_passed_over_with_their_kind(tmp_path: Pa
     (tmp_path / name).write_bytes(Path(str(source)).read_bytes())
     (entry,) = skipped(tmp_path)
     assert not entry.failed
-    assert "not a slice of an MR or CT series" in entry.reason
+    assert "not a slice of MR, CT or PET" in entry.reason
 
 
 def _without(*keywords: str) -> Callable[[Dataset, int], None]:

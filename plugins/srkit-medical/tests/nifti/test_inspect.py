@@ -163,3 +163,9 @@ def test_packed_volume_leaves_no_file_behind(make: Make, opened: Open, tmp_path:
     source = opened(path)
     assert list((tmp_path / "temporary").iterdir()) == []
     np.testing.assert_array_equal(source.read(source.extent).values[0], np.asarray(nibabel.load(path).dataobj))
+
+
+def test_an_output_of_srkit_is_known_as_such(make, opened, enlarge) -> None:
+    path = make()
+    assert "own" not in {finding.level for finding in inspect_file(opened(path))}
+    assert "own" in {finding.level for finding in inspect_file(opened(enlarge(path)))}
