@@ -186,7 +186,7 @@ def split_from_json(text: str, where: Path) -> Split:
 def _part_to_json(part: Part) -> dict[str, Any]:
     window = None if part.window is None else [list(part.window.start), list(part.window.stop)]
     item = {**asdict(part.item), "paths": [str(path.absolute()) for path in part.item.paths]}
-    del item["group"]
+    del item["group"], item["mosaic"]
     return {"item": item, "window": window}
 
 

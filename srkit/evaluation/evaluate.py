@@ -172,7 +172,7 @@ def _items(
     if not path.exists():
         raise UsageError(f"there is nothing at {path}; name a file or folder")
     found = verbs.discover(plugins, path, options, domain=domain)
-    items = [entry for entry in found if isinstance(entry, Item) and domain in (None, entry.domain)]
+    items = [entry.alone() for entry in found if isinstance(entry, Item) and domain in (None, entry.domain)]
     failed = [entry for entry in found if isinstance(entry, Skipped) and entry.failed]
     if not items and not failed:
         whose = f" of domain {domain!r}" if domain else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from srkit_satellite.opening import JPEG_MAGIC, PNG_MAGIC, driver_of, first_byte
 from srkit_satellite.places import Footprint, footprint_of, groups_of
 from srkit_satellite.product import MTD_MARK, Product, is_product, read_product
 from srkit_satellite.stack import open_stack
+from srkit_satellite.tiles import Placement, placement_of, tiles_of
 from srkit_satellite.virtual import REFUSAL, is_virtual, open_virtual
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".gtif", ".btf", ".tf8")
@@ -22,28 +23,42 @@ JP2_SUFFIXES = (".jp2", ".j2k", ".j2c")
 SIDE_SUFFIXES = (".ovr", ".msk", ".aux", ".xml", ".hdr")
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An item, where it lies on Earth, and, if it may be a tile of a larger image, where on that one's grid."""
+
+    item: Item
+    footprint: Footprint | None
+    placement: Placement | None = None
+
+
 def discover(root: Path, options: Mapping[str, Any]) -> Iterator[Item | Skipped]:
     """Yield the rasters at `root`, and what is named or begins like one and is broken.
 
     A raster that is tied to the ground is surely of this domain; one that is not may be a photograph. Places that
     overlap become one group, so that no split has an image of another's ground. The files of a Sentinel-2 or Landsat
-    product become one item for each group of bands on one grid.
+    product become one item for each group of bands on one grid. Tiles of one image know of each other.
     """
-    items: list[Item] = []
-    footprints: list[Footprint | None] = []
-    for found in _everything(list(files_below(root)), virtual=bool(options.get("allow_vrt")), named=root.is_file()):
-        if isinstance(found, Skipped):
-            yield found
+    found: list[Found] = []
+    for entry in _everything(list(files_below(root)), virtual=bool(options.get("allow_vrt")), named=root.is_file()):
+        if isinstance(entry, Skipped):
+            yield entry
         else:
-            items.append(found[0])
-            footprints.append(found[1])
-    for item, group in zip(items, groups_of(footprints), strict=True):
-        yield replace(item, group=group or f"file:{item.stem}")
+            found.append(entry)
+    groups = groups_of([entry.footprint for entry in found])
+    mosaics = _mosaics(found) if options.get("neighbours", "auto") == "auto" else [()] * len(found)
+    for entry, group, mosaic in zip(found, groups, mosaics, strict=True):
+        yield replace(entry.item, group=group or f"file:{entry.item.stem}", mosaic=mosaic)
 
 
-def _everything(
-    files: list[tuple[Path, str]], *, virtual: bool, named: bool
-) -> Iterator[tuple[Item, Footprint | None] | Skipped]:
+def _mosaics(found: list[Found]) -> list[tuple[Path, ...]]:
+    """Return the files of the image that each item is a tile of; tiles of one image share one tuple."""
+    known: dict[tuple[int, ...], tuple[Path, ...]] = {}
+    tiles = tiles_of([entry.placement for entry in found])
+    return [known.setdefault(members, tuple(found[i].item.path for i in members)) for members in tiles]
+
+
+def _everything(files: list[tuple[Path, str]], *, virtual: bool, named: bool) -> Iterator[Found | Skipped]:
     """Yield products, virtual rasters if asked for (or a word on one that was `named`), and then all else."""
     taken: set[Path] = set()
     for path, folder in files:
@@ -66,7 +81,7 @@ def _everything(
             yield found
 
 
-def _virtual(path: Path, folder: str) -> tuple[Item, Footprint | None] | Skipped:
+def _virtual(path: Path, folder: str) -> Found | Skipped:
     try:
         dataset, files = open_virtual(path)
     except InputError as error:
@@ -74,10 +89,10 @@ def _virtual(path: Path, folder: str) -> tuple[Item, Footprint | None] | Skipped
     with dataset:
         tied = Georeference.of(dataset)
         item = Item(tuple(dict.fromkeys((path, *files))), NAME, folder=folder, stem=path.stem, suffix=".tif")
-        return item, footprint_of(dataset, tied)
+        return Found(item, footprint_of(dataset, tied))
 
 
-def _groups(product: Product, folder: str) -> Iterator[tuple[Item, Footprint | None] | Skipped]:
+def _groups(product: Product, folder: str) -> Iterator[Found | Skipped]:
     if product.path.name.startswith(MTD_MARK):
         folder = folder.rpartition("/")[0]  # outputs lie beside the folder of the product, not in one like it
     for path, reason in product.notes.items():
@@ -88,10 +103,10 @@ def _groups(product: Product, folder: str) -> Iterator[tuple[Item, Footprint | N
             footprint = footprint_of(dataset, Georeference.of(dataset))
         # a broken group is still an item: it fails by itself when it is opened, and the others go on
         paths = tuple(dict.fromkeys([product.path, *(band.path for band in bands)]))
-        yield Item(paths, NAME, folder=folder, stem=f"{product.name}_{key}", suffix=".tif", key=key), footprint
+        yield Found(Item(paths, NAME, folder=folder, stem=f"{product.name}_{key}", suffix=".tif", key=key), footprint)
 
 
-def _look(path: Path, folder: str) -> tuple[Item, Footprint | None] | Skipped | None:
+def _look(path: Path, folder: str) -> Found | Skipped | None:
     suffix = path.suffix.lower()
     if suffix in SIDE_SUFFIXES:
         return None
@@ -104,7 +119,7 @@ def _look(path: Path, folder: str) -> tuple[Item, Footprint | None] | Skipped | 
         return Skipped(path, str(error).removeprefix(f"{path}: "))
     with dataset:
         tied = Georeference.of(dataset)
-        footprint = footprint_of(dataset, tied)
+        footprint, placement = footprint_of(dataset, tied), placement_of(dataset, tied)
     if not tied.kinds and driver == "GTiff" and suffix not in TIFF_SUFFIXES:
         return None  # a camera's raw file, a microscope's slide
     item = Item(
@@ -115,7 +130,7 @@ def _look(path: Path, folder: str) -> tuple[Item, Footprint | None] | Skipped | 
         stem=path.stem,
         suffix=path.suffix if suffix in TIFF_SUFFIXES and driver == "GTiff" else ".tif",
     )
-    return item, footprint
+    return Found(item, footprint, placement)
 
 
 def _impostor(path: Path, suffix: str) -> Skipped | None:

@@ -23,8 +23,23 @@ OPTIONS = (
         "what a band tagged as alpha is (auto: by its name and values; RGB+NIR files often tag the infrared so)",
         choices=("auto", "alpha", "image"),
     ),
+    Option(
+        "neighbours",
+        str,
+        "auto",
+        "how a tile goes on beyond its border (auto: into the tiles of the same folder that touch it; none: as its "
+        "mirror)",
+        choices=("auto", "none"),
+    ),
     Option("allow_vrt", bool, False, "treat virtual rasters (.vrt) too; such a file can read any file of this machine"),
     Option("assign_crs", str, "", "the CRS of rasters that have a transform and state none, such as EPSG:32633"),
+    Option(
+        "sensor",
+        str,
+        "",
+        "the sensor, whose numbering says what bands B2, B3 … are, where the raster does not name it",
+        choices=("", "sentinel-2", "landsat-4", "landsat-5", "landsat-7", "landsat-8", "landsat-9"),
+    ),
     Option("co", str, (), "a GeoTIFF creation option as KEY=VALUE, such as COMPRESS=ZSTD", many=True),
     Option(
         "profile",

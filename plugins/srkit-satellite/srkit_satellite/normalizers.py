@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from srkit import InputError, RecipeError, Slab, Source
 from srkit_satellite.bands import image_bands
+from srkit_satellite.tiles import Layout, Mosaic
 
 Array = np.ndarray[Any, Any]
 
@@ -24,6 +26,8 @@ PERCENTILES = (0.1, 99.9)
 SLABS = 64
 SAMPLES = 500_000
 """Per band and item; scenes are thinned evenly to that many."""
+
+_OF_MOSAICS: WeakKeyDictionary[Layout, list[Array]] = WeakKeyDictionary()
 
 
 @dataclass(eq=False, slots=True)
@@ -111,7 +115,19 @@ def _range(items: Sequence[list[Array]], spec: Mapping[str, Any], *, shared: boo
 
 
 def _samples(source: Source) -> list[Array]:
-    """Return valid samples per image band, evenly thinned over the whole item; the same ones every time."""
+    """Return valid samples per image band, evenly thinned over the whole item, or the whole image that it is a tile of.
+
+    They are the same ones every time; those of tiles are kept, so that many tiles are not read over and over.
+    """
+    mosaic = getattr(source, "mosaic", None)
+    if mosaic is None:
+        return _thinned(source)
+    if mosaic.layout not in _OF_MOSAICS:
+        _OF_MOSAICS[mosaic.layout] = _thinned(mosaic)
+    return _OF_MOSAICS[mosaic.layout]
+
+
+def _thinned(source: Source | Mosaic) -> list[Array]:
     bands = image_bands(source.channels)
     shape = source.grid.shape
     windows = list(Slab(source.slab.axis, source.slab.size).windows(shape))

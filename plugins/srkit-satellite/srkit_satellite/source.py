@@ -19,6 +19,7 @@ from srkit_satellite.product import read_product
 from srkit_satellite.rules import RULES
 from srkit_satellite.stack import open_stack
 from srkit_satellite.tags import provenance_of
+from srkit_satellite.tiles import Mosaic, layout_of
 from srkit_satellite.validity import Validity, usable_nodata
 from srkit_satellite.virtual import is_virtual, open_virtual
 
@@ -49,11 +50,14 @@ class RasterSource:
         What it is called in the output, and what it is in words.
     georeference, validity, bands
         What the file says on these.
+    mosaic
+        The image that it is a tile of, None for most.
     """
 
     frames = 1
     rules = RULES
     roles: Mapping[Role, int] = {"row": 0, "column": 1}
+    mosaic: Mosaic | None = None
 
     def __init__(self, path: Path, options: Mapping[str, Any], stack: Stack | None = None) -> None:
         self.path = path
@@ -82,9 +86,15 @@ class RasterSource:
         self.encoding = Encoding(dtype, nodata=nodata if any(n is not None for n in nodata) else ())
         self.fixed_axes: Mapping[int, str] = {}
         self.extent = Window.whole(self.grid.shape)
-        self._origin = (0, 0)
+        self._origin: tuple[int, ...] = (0, 0)
         self.slab = Slab(0, self._rows_at_once())
         provide_cache(3 * self._bytes_of_rows(max(self.slab.size, dataset.block_shapes[0][0])))
+
+    def surround(self, tiles: tuple[Path, ...], options: Mapping[str, Any]) -> None:
+        """Let the raster go on beyond its border into `tiles`, its own file among them."""
+        rows = self.slab.size
+        self.mosaic = Mosaic(layout_of(tiles), self.path, self, lambda path: RasterSource(path, options), rows)
+        self.extent = Window.whole(self.mosaic.grid.shape).relative_to(self.mosaic.place)
 
     def _rows_at_once(self) -> int:
         block = int(self.dataset.block_shapes[0][0])
@@ -103,6 +113,9 @@ class RasterSource:
 
     def read(self, window: Window, frame: int = 0) -> Block:
         """Return the samples of `window`, as float, with their validity. Raises InputError for broken blocks."""
+        place = window.shifted(self._origin)
+        if self.mosaic is not None and not Window.whole(self.dataset.shape).contains(place):
+            return self.mosaic.read(place.shifted(self.mosaic.place.start))
         stored, valid = self.read_stored(window)
         return Block(self.encoding.decode(stored), valid)
 
@@ -131,8 +144,10 @@ class RasterSource:
         return part
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and those around it."""
         self.dataset.close()
+        if self.mosaic is not None:
+            self.mosaic.close()
 
 
 def open_item(item: Item, options: Mapping[str, Any]) -> RasterSource:
@@ -142,7 +157,10 @@ def open_item(item: Item, options: Mapping[str, Any]) -> RasterSource:
         stack = Stack(virtual, tuple(dict.fromkeys((item.path, *files))), item.path.name, "VRT")
         return RasterSource(item.path, options, stack)
     if not item.key:
-        return RasterSource(item.path, options)
+        source = RasterSource(item.path, options)
+        if len(item.mosaic) > 1:
+            source.surround(item.mosaic, options)
+        return source
     product = read_product(item.path)
     if item.key not in product.groups:
         raise InputError(f"{item.path}: has no group of bands {item.key!r}; it has {', '.join(product.groups)}")
