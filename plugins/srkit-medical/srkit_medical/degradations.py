@@ -1,4 +1,4 @@
-"""How a scanner would have made the low-resolution image: the defaults of the two domains."""
+"""How a scanner would have made the low-resolution image: the defaults of the domains."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ def default_degradation(domain: str, scale: Scale) -> Degradation:
     """Return the steps for the axes that `scale` scales, noise-free.
 
     MRI: a smaller matrix in k-space within the slice (Hamming window; values keep their sign), a Gaussian slice profile
-    across. CT: a Gaussian point spread within the slice; across, thick slices are the mean of thin ones.
+    across. CT: a Gaussian point spread within the slice; across, thick slices are the mean of thin ones. PET: a
+    Gaussian point spread along every axis, for it is the detectors that blur.
     """
-    in_plane, across = _MRI if domain == "mri" else _CT
+    in_plane, across = _STEPS[domain]
     steps = (in_plane,) if max(scale.row, scale.column) > 1 or scale.slice == 1 else ()
     return Degradation((*steps, across) if scale.slice > 1 else steps)
 
@@ -24,7 +25,7 @@ _MRI = (
     Step("kspace", {"window": "hamming", "magnitude": False}),
     Step("profile", {"shape": "gaussian", "thickness": 1.0}),
 )
-_CT = (
-    Step("gaussian", {"sigma": PSF_SIGMA, "axes": ["row", "column"]}),
-    Step("profile", {"shape": "box", "thickness": 1.0}),
-)
+_BLUR = Step("gaussian", {"sigma": PSF_SIGMA, "axes": ["row", "column"]})
+_CT = (_BLUR, Step("profile", {"shape": "box", "thickness": 1.0}))
+_PET = (_BLUR, Step("profile", {"shape": "gaussian", "thickness": 1.0}))
+_STEPS = {"mri": _MRI, "ct": _CT, "pet": _PET}

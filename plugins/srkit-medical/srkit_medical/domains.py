@@ -1,4 +1,4 @@
-"""The two domains `mri` and `ct`: their options and the defaults of their recipes. Light: imports no format library."""
+"""The domains `mri`, `ct` and `pet`: their options and recipe defaults. Light: imports no format library."""
 
 from __future__ import annotations
 
@@ -44,9 +44,11 @@ _TRAINING: dict[str, Any] = {
 }
 MRI_TRAINING = {**_TRAINING, "normalizer": {"kind": "percentile", "low": 0.5, "high": 99.5}}
 CT_TRAINING = {**_TRAINING, "normalizer": {"kind": "window", "low": -1024.0, "high": 3071.0, "blend": 50.0}}
+PET_TRAINING = {**_TRAINING, "normalizer": {"kind": "activity"}}
 
 DOMAINS = (
     Domain("mri", "Magnetic resonance images", OPTIONS, fidelity_first=True, training=MRI_TRAINING),
     Domain("ct", "Computed tomography images", OPTIONS, fidelity_first=True, training=CT_TRAINING),
+    Domain("pet", "Positron emission tomography images", OPTIONS, fidelity_first=True, training=PET_TRAINING),
 )
 NAMES = tuple(domain.name for domain in DOMAINS)

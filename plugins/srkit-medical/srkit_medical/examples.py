@@ -49,6 +49,11 @@ def write_ct_nifti(root: Path) -> Example:
     return write_nifti(root, domain="ct", slope=1.0, intercept=-1024.0)
 
 
+def write_pet_nifti(root: Path) -> Example:
+    """Write a volume of activities in Bq/ml."""
+    return write_nifti(root, domain="pet", slope=2.5)
+
+
 def write_mri_series(root: Path) -> Example:
     """Write a classic MR series."""
     return _write_series(root, "mri")
@@ -121,6 +126,7 @@ def _save(dataset: Dataset, path: Path) -> None:
 
 EXAMPLES: Mapping[str, Any] = {
     "mri NIfTI": write_nifti,
+    "pet NIfTI": write_pet_nifti,
     "mri DICOM": write_mri_series,
     "ct NIfTI": write_ct_nifti,
     "ct DICOM": write_ct_series,

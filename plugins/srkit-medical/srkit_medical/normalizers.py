@@ -1,4 +1,4 @@
-"""From values to network range and back: by percentiles of the body (MRI), by a fixed window (CT).
+"""From values to network range and back: by percentiles of the body (MRI), a fixed window (CT), the maximum (PET).
 
 One mapping serves the whole item, with all its frames: per slice or per tile a bright voxel would darken its
 neighbours.
@@ -21,6 +21,7 @@ MASK = "above the mean of the non-zero samples"
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "percentile": {"low": 0.5, "high": 99.5},
     "window": {"low": -1024.0, "high": 3071.0, "blend": 50.0},
+    "activity": {},
 }
 
 
@@ -102,7 +103,7 @@ def completed(spec: Mapping[str, Any]) -> Mapping[str, Any] | None:
     numbers = [full[key] for key in defaults]
     if any(isinstance(n, bool) or not isinstance(n, int | float) or not np.isfinite(n) for n in numbers):
         raise RecipeError(f"normaliser {dict(spec)} needs plain numbers for {', '.join(defaults)}")
-    if full["low"] >= full["high"] or full.get("blend", 1.0) <= 0:
+    if numbers and (full["low"] >= full["high"] or full.get("blend", 1.0) <= 0):
         raise RecipeError(f"normaliser {dict(spec)}: low must be below high, and blend above 0")
     if kind == "percentile" and not 0 <= full["low"] < full["high"] <= 100:
         raise RecipeError(f"normaliser {dict(spec)}: percentiles lie in 0..100")
@@ -117,12 +118,27 @@ def normalizer_of(spec: Mapping[str, Any], source: Source) -> Normalizer | None:
     makers: Mapping[str, Callable[[Mapping[str, Any], Source], Normalizer]] = {
         "percentile": _by_percentiles,
         "window": _by_window,
+        "activity": _by_maximum,
     }
     return makers[full["kind"]](full, source)
 
 
 def _by_window(spec: Mapping[str, Any], source: Source) -> Normalizer:
     return WindowNormalizer(dict(spec), float(spec["low"]), float(spec["high"]), float(spec["blend"]))
+
+
+def _by_maximum(spec: Mapping[str, Any], source: Source) -> Normalizer:
+    """Take 0 and the highest value of all frames: linear, and nothing is cut off, least of all a lesion."""
+    high = max(
+        (
+            float(block.values.max(initial=0.0, where=np.isfinite(block.values) & (block.valid is None or block.valid)))
+            for frame in range(source.frames)
+            for block in (source.read(window, frame) for window in source.slab.windows(source.grid.shape))
+        ),
+        default=0.0,
+    )
+    high = high if high > 0 else 1.0
+    return LinearNormalizer({**spec, "low_value": 0.0, "high_value": high}, 0.0, high)
 
 
 def _by_percentiles(spec: Mapping[str, Any], source: Source) -> Normalizer:

@@ -17,7 +17,7 @@ SRKIT_CONTRACT = 1
 
 @hookimpl
 def srkit_domains() -> Sequence[Domain]:
-    """Return `mri` and `ct`."""
+    """Return `mri`, `ct` and `pet`."""
     return DOMAINS
 
 
@@ -38,7 +38,7 @@ def srkit_open(domain: str, item: Item, options: Options) -> Source | None:
         return None
     from srkit_medical.nifti.names import AS_NIFTI, is_nifti_item
 
-    if item.key in AS_NIFTI:
+    if item.key.startswith(AS_NIFTI):
         from srkit_medical.nifti.converted import open_converted
 
         return open_converted(item, options)
@@ -82,9 +82,18 @@ def srkit_create(domain: str, target: Path, source: Source, plan: OutputPlan) ->
 
 @hookimpl
 def srkit_verify(domain: str, source: Source, staged: Path, plan: OutputPlan) -> Sequence[Finding] | None:
-    """Return what the format's own check finds."""
+    """Return what the format's own check finds, and for PET whether its activity is kept."""
     if domain not in NAMES:
         return None
+    findings = _verified(source, staged, plan)
+    if domain == "pet" and not findings:
+        from srkit_medical.activity import verify_activity
+
+        return verify_activity(source, staged)
+    return findings
+
+
+def _verified(source: Source, staged: Path, plan: OutputPlan) -> Sequence[Finding]:
     if _is_dicom(source):
         from srkit_medical.dicom.verify import verify_series
 
@@ -96,7 +105,7 @@ def srkit_verify(domain: str, source: Source, staged: Path, plan: OutputPlan) ->
 
 @hookimpl
 def srkit_normalizer(domain: str, spec: Mapping[str, Any], source: Source) -> Normalizer | None:
-    """Return a percentile (MRI) or window (CT) normaliser; other kinds are the core's."""
+    """Return a percentile (MRI), window (CT) or activity (PET) normaliser; other kinds are the core's."""
     if domain not in NAMES:
         return None
     from srkit_medical.normalizers import normalizer_of
@@ -106,7 +115,7 @@ def srkit_normalizer(domain: str, spec: Mapping[str, Any], source: Source) -> No
 
 @hookimpl
 def srkit_fit_normalizer(domain: str, spec: Mapping[str, Any], sources: Iterable[Source]) -> Mapping[str, Any] | None:
-    """Return percentile and window specs completed with their defaults: their other numbers are each item's own."""
+    """Return specs of our kinds completed with their defaults: their other numbers are each item's own."""
     if domain not in NAMES:
         return None
     from srkit_medical.normalizers import completed

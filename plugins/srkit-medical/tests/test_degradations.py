@@ -14,7 +14,7 @@ def blob(size: int, centre: float, width: float = 5.0) -> torch.Tensor:
     return torch.exp(-((torch.arange(size, dtype=torch.float64) - centre) ** 2) / (2 * width**2))
 
 
-@pytest.mark.parametrize("domain", ["mri", "ct"])
+@pytest.mark.parametrize("domain", ["mri", "ct", "pet"])
 @pytest.mark.parametrize(
     ("scale", "factors"), [(Scale(2, 2), (1, 2, 2)), (Scale(1, 1, 4), (4, 1, 1)), (Scale(2, 3, 2), (2, 2, 3))]
 )
@@ -29,7 +29,7 @@ def test_centre_of_mass_stays(domain: str, scale: Scale, factors: tuple[int, ...
         assert (place + 0.5) * factor - 0.5 == pytest.approx(centre, abs=0.02)
 
 
-@pytest.mark.parametrize("domain", ["mri", "ct"])
+@pytest.mark.parametrize("domain", ["mri", "ct", "pet"])
 def test_flat_image_stays_as_it_is(domain: str) -> None:
     hr = torch.full((1, 1, 24, 24, 24), -700.0, dtype=torch.float64)
     lr = apply(hr, default_degradation(domain, Scale(2, 2, 3)), (3, 2, 2))

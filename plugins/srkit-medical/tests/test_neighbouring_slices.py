@@ -4,7 +4,6 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-import pytest
 from srkit_medical.examples import OBLIQUE, blob
 
 from srkit.models.file import read_info
@@ -33,7 +32,6 @@ def write(path: Path, shape: tuple[int, int, int]) -> Path:
     return path
 
 
-@pytest.mark.filterwarnings("ignore:no item is held out")
 def test_the_recipe_trains_and_tiles_do_not_matter(tmp_path: Path) -> None:
     for subject in "abc":
         write(tmp_path / "data" / f"sub-{subject}_T1w.nii.gz", (24, 20, 6))

@@ -32,12 +32,11 @@ def test_listing_domains_loads_no_format_library() -> None:
     assert heavy == "[]"
 
 
-def test_both_domains_offer_the_same_options() -> None:
-    mri, ct = plugin.srkit_domains()
-    assert (mri.name, ct.name) == ("mri", "ct")
-    assert mri.options == ct.options
-    assert mri.fidelity_first
-    assert ct.fidelity_first
+def test_all_domains_offer_the_same_options() -> None:
+    domains = plugin.srkit_domains()
+    assert [domain.name for domain in domains] == ["mri", "ct", "pet"]
+    assert all(domain.options == domains[0].options for domain in domains)
+    assert all(domain.fidelity_first for domain in domains)
 
 
 @pytest.mark.parametrize("domain", ["photo", "satellite", ""])

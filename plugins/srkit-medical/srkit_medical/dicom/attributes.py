@@ -19,6 +19,8 @@ from srkit_medical.dicom.grouping import Series
 
 SERIES_NUMBER_OFFSET = 9000
 TEXT_LENGTH = 64
+PET = "1.2.840.10008.5.1.4.1.1.128"
+"""PET Image Storage, whose ImageType knows no SECONDARY (PS3.3, C.8.9.4.1.3)."""
 
 
 def ds(number: float) -> str:
@@ -36,7 +38,7 @@ def set_identity(dataset: Dataset, first: Dataset, plan: OutputPlan, series_uid:
     described = str(first.get("SeriesDescription") or "")
     dataset.SeriesDescription = (mark + described).encode("ascii", "replace").decode()[:TEXT_LENGTH].strip()
     flavours = [value for value in list(dataset.get("ImageType") or ())[2:] if value != "MOSAIC"]
-    dataset.ImageType = ["DERIVED", "SECONDARY", *flavours]
+    dataset.ImageType = ["DERIVED", "PRIMARY" if dataset.get("SOPClassUID") == PET else "SECONDARY", *flavours]
     dataset.ContentQualification = "RESEARCH"
     dataset.InstanceCreatorUID = uids.CREATOR
 
@@ -57,6 +59,9 @@ def set_geometry(dataset: Dataset, series: Series, plan: OutputPlan, derived: De
         _set_or_remove(dataset, "SliceLocation", None if derived.location is None else ds(derived.location))
         same = dataset.get("ImagesInAcquisition") == len(series.instances)
         _set_or_remove(dataset, "ImagesInAcquisition", str(plan.frames * plan.grid.shape[0]) if same else None)
+    if resliced:
+        _set_or_remove(dataset, "NumberOfSlices", plan.grid.shape[0])
+        _set_or_remove(dataset, "ImageIndex", derived.number)
     scrub.set_nested_spacings(dataset)
 
 
@@ -104,7 +109,7 @@ def set_file_meta(dataset: FileDataset, uid: str, sop_class: str, version: str) 
     dataset.preamble = b"\0" * 128
 
 
-def _set_or_remove(dataset: Dataset, keyword: str, value: str | None) -> None:
+def _set_or_remove(dataset: Dataset, keyword: str, value: str | int | None) -> None:
     if keyword not in dataset:
         return
     if value is None:

@@ -70,10 +70,11 @@ def check_slices(case: Evidence) -> Iterator[Fault]:
 
 
 def check_image_type(case: Evidence) -> Iterator[Fault]:
-    """Expect a derived, secondary image, and the rest as in the source."""
+    """Expect a derived, secondary image (PET knows no such word), and the rest as in the source."""
     given, before = _texts(case.output, "ImageType"), _texts(case.source, "ImageType")
-    if given[:2] != ["DERIVED", "SECONDARY"] or given[2:] != [value for value in before[2:] if value != "MOSAIC"]:
-        yield "4", "ImageType does not say DERIVED, SECONDARY and the source's other values"
+    kind = ["DERIVED", "PRIMARY" if case.series.first.domain == "pet" else "SECONDARY"]
+    if given[:2] != kind or given[2:] != [value for value in before[2:] if value != "MOSAIC"]:
+        yield "4", f"ImageType does not say {', '.join(kind)} and the source's other values"
 
 
 def check_patient_space(case: Evidence) -> Iterator[Fault]:

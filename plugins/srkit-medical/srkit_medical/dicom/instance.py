@@ -43,10 +43,17 @@ KEYWORDS = (
     "BitsStored", "HighBit", "PixelRepresentation", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient",
     "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "PixelPaddingValue", "PixelPaddingRangeLimit",
     "SliceThickness", "SpacingBetweenSlices", "SliceLocation", "EchoNumbers", "StackID", "ConvolutionKernel",
-    "ScanOptions",
+    "ScanOptions", "Units", "CorrectedImage",
     "DiffusionGradientOrientation", "BurnedInAnnotation", "AcquisitionMatrix", "LossyImageCompression",
     "InstanceCreatorUID", *ORDERS,
 )  # fmt: skip
+
+_KIN = {
+    "ct": ("ConvolutionKernel", "ScanOptions"),
+    "mri": ("EchoNumbers", "EchoTime"),
+    "pet": ("Units", "CorrectedImage"),
+}
+"""What slices of one volume of a domain have in common besides."""
 
 OVERLAYS = tuple(0x60000010 + (n << 17) for n in range(16))
 """OverlayRows of each overlay group."""
@@ -105,7 +112,7 @@ class Instance:
     Parameters
     ----------
     domain
-        ``"ct"`` or ``"mri"``.
+        ``"ct"``, ``"mri"`` or ``"pet"``.
     kin
         What slices of one volume have in common besides position, orientation and spacing.
     orders
@@ -248,7 +255,7 @@ def _check_class(sop_class: str) -> None:
     if sop_class in ENHANCED:
         raise MultiFrameError("is a multi-frame object")
     if sop_class not in CLASSES:
-        raise UnfitError(f"is of the class {_class_name(sop_class)}, not a slice of an MR or CT series", failed=False)
+        raise UnfitError(f"is of the class {_class_name(sop_class)}, not a slice of MR, CT or PET", failed=False)
 
 
 def check_kind(image_type: Sequence[str]) -> None:
@@ -358,7 +365,7 @@ def _as_stored(value: int, layout: Layout) -> int:
 def _kin_of(elements: Elements, domain: str, sop_class: str) -> tuple[Any, ...]:
     """Return what slices of one volume share; echoes of one Enhanced object are volumes on one grid, like times."""
     image_type = elements.texts("ImageType")
-    own = ("ConvolutionKernel", "ScanOptions") if domain == "ct" else ("EchoNumbers", "EchoTime")
+    own = _KIN[domain]
     kernel_or_echo = ("ConvolutionKernel", "StackID") if sop_class in ENHANCED else own
     return (
         elements.text("PhotometricInterpretation"),

@@ -22,6 +22,7 @@ from srkit_medical.dicom.rescale import common_rescale
 
 SLICE, ROW, COLUMN = 0, 1, 2
 _KEPT_SLICES = 16
+_MEASURED = {"ct": "HU", "mri": "signal", "pet": "activity"}
 
 
 class DicomSource:
@@ -36,7 +37,7 @@ class DicomSource:
         self.options = dict(options)
         self.domain = first.domain
         self.grid = Grid((len(series.frames[0]), *first.shape), series.stack.affine(), _reference(first.frame))
-        self.channels: tuple[Channel, ...] = (Channel("HU" if first.domain == "ct" else "signal"),)
+        self.channels: tuple[Channel, ...] = (Channel(_MEASURED[first.domain]),)
         self.encoding = encoding_of(series)
         self.frames = len(series.frames)
         self.roles: Mapping[Role, int] = {"slice": SLICE, "row": ROW, "column": COLUMN}

@@ -22,7 +22,7 @@ CLAIMING = (".nii", ".nii.gz", ".mgz", ".mgh")
 SIZES = tuple(struct.pack(f"{order}i", size) for size in (348, 540) for order in "<>")
 """How a NIfTI header starts, whole or not."""
 
-MODALITIES = {"MR": "mri", "CT": "ct"}
+MODALITIES = {"MR": "mri", "CT": "ct", "PT": "pet"}
 SUBJECT = re.compile(r"sub-[a-zA-Z0-9]+")
 
 
@@ -62,7 +62,7 @@ def _items(path: Path, base: Path) -> Iterator[Item | Skipped]:
         return
     modality = read_description(path).get("Modality")
     if isinstance(modality, str) and modality not in MODALITIES:
-        yield Skipped(path, "is neither MR nor CT by the description beside it", failed=False)
+        yield Skipped(path, "is neither MR, CT nor PET by the description beside it", failed=False)
         return
     domain = MODALITIES.get(modality) if isinstance(modality, str) else None
     paths = (path,) if header.data_path == path else (path, header.data_path)

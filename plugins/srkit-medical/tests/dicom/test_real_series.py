@@ -37,7 +37,7 @@ SERIES = {
 JUDGED = [name for name in SERIES if name != "ct_siemens_j2k"]  # dciodvfy passes over what has no SOPClassUID
 REFUSED = (
     "color", "enh_ct_palette", "enh_mr_small_syntaxes", "monochrome1",
-    "not_plain_images", "pet",
+    "not_plain_images",
 )  # fmt: skip
 
 
