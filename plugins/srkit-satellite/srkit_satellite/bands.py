@@ -11,6 +11,7 @@ import numpy as np
 from rasterio.windows import Window as RasterWindow
 
 from srkit import Channel, Finding
+from srkit_satellite.spectra import sensor_named, spectrum_of
 
 CATEGORY_NAME = re.compile(
     r"\b(qa|bqa|qa[0-9]{2}|scl|fmask|cloudmask|mask|class|classes|classification|landcover|land cover|lulc|labels?|"
@@ -20,6 +21,7 @@ CATEGORY_NAME = re.compile(
 
 IMAGE_NAME = re.compile(r"\b(nir|near|infrared|ir|red|green|blue|swir|b[0-9]{1,2}a?|band)\b")
 WAVELENGTH_KEYS = ("WAVELENGTH_NM", "WAVELENGTH", "CENTRAL_WAVELENGTH", "CENTRAL_WAVELENGTH_UM", "CENTER_WAVELENGTH")
+BANDWIDTH_KEYS = ("FWHM", "FWHM_UM", "BANDWIDTH", "BANDWIDTH_NM")
 WAVELENGTH_WORDS = re.compile(r"wavelength\s*[:=]?\s*([0-9.]+)\s*(nm|µm|um|micrometers?|nanometers?)", re.IGNORECASE)
 SAMPLED_ROWS = 64
 FEW_LEVELS = 16
@@ -42,6 +44,7 @@ def bands_of(dataset: Any, stem: str, options: Mapping[str, Any]) -> Bands:
     findings: list[Finding] = []
     trapped: list[int] = []
     channels = []
+    sensor = str(options.get("sensor", "")) or sensor_named(dataset.tags())
     for index in range(dataset.count):
         name = name_of(dataset, index)
         if _is_tagged_alpha(dataset, index):
@@ -56,8 +59,33 @@ def bands_of(dataset: Any, stem: str, options: Mapping[str, Any]) -> Bands:
         reason = why_category(dataset, index, stem)
         if reason is not None:
             findings.append(_category(index, reason, str(options.get("categorical", "refuse"))))
-        channels.append(Channel(name, "image" if reason is None else "category", wavelength_of(dataset, index)))
+        channels.append(Channel(name, "category") if reason else _image(dataset, index, name, sensor))
     return Bands(tuple(channels), tuple(trapped), tuple(findings))
+
+
+def _image(dataset: Any, index: int, name: str, sensor: str) -> Channel:
+    """Return a band that enters a network, with all that is known of it; what the file itself says comes first."""
+    known = spectrum_of(str(dataset.descriptions[index] or ""), str(dataset.colorinterp[index].name), sensor)
+    said = wavelength_of(dataset, index)
+    return Channel(
+        name,
+        wavelength_nm=said or known.wavelength_nm,
+        bandwidth_nm=bandwidth_of(dataset, index) if said else known.bandwidth_nm,
+        aliases=known.aliases,
+        quantity=quantity_of(dataset, index),
+    )
+
+
+def quantity_of(dataset: Any, index: int) -> str:
+    """Return what a band's numbers measure: its unit if it has one, else ``display`` for 8 bits, else nothing.
+
+    Bytes are stretched for the eye (a true-colour image of Sentinel-2, an orthophoto); no number in them is a
+    reflectance. Nothing is guessed from the values.
+    """
+    unit = str(dataset.units[index] or "").strip()
+    if unit:
+        return unit
+    return "display" if dataset.dtypes[index] in ("uint8", "int8") else ""
 
 
 def name_of(dataset: Any, index: int) -> str:
@@ -172,6 +200,18 @@ def wavelength_of(dataset: Any, index: int) -> float | None:
             return _nanometres(number, unit)
     words = WAVELENGTH_WORDS.search(str(dataset.descriptions[index] or ""))
     return _nanometres(float(words[1]), words[2]) if words and _number(words[1]) else None
+
+
+def bandwidth_of(dataset: Any, index: int) -> float | None:
+    """Return the full width at half maximum in nanometres, from the band's tags."""
+    tags = {**dataset.tags(index + 1, ns="IMAGERY"), **dataset.tags(index + 1)}
+    upper = {key.upper(): str(value) for key, value in tags.items()}
+    for key in BANDWIDTH_KEYS:
+        number = _number(upper.get(key))
+        if number:
+            unit = "um" if key.endswith("_UM") else upper.get("WAVELENGTH_UNITS", "")
+            return round(number * 1000, 6) if unit.lower().startswith(("um", "µm", "micro")) or number < 1 else number
+    return None
 
 
 def _number(text: str | None) -> float | None:

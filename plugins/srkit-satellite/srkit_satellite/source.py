@@ -14,6 +14,7 @@ from rasterio.windows import Window as RasterWindow
 from srkit import Block, Encoding, InputError, Item, Provenance, Role, Slab, Window
 from srkit_satellite.bands import bands_of
 from srkit_satellite.georeference import Georeference
+from srkit_satellite.ground import ground_sizes
 from srkit_satellite.opening import GDAL_ERRORS, cause_of, itemsize_of, open_raster, provide_cache
 from srkit_satellite.product import read_product
 from srkit_satellite.rules import RULES
@@ -105,6 +106,11 @@ class RasterSource:
 
     def _bytes_of_rows(self, rows: int) -> int:
         return int(rows * self.dataset.width * self.dataset.count * itemsize_of(self.dataset))
+
+    @property
+    def sample_sizes(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in metres; None where that is not known."""
+        return ground_sizes(self.georeference, self.grid)
 
     @property
     def provenance(self) -> Provenance | None:

@@ -61,6 +61,8 @@ REPLACED_KEYS = frozenset({"TIFFTAG_SOFTWARE", "TIFFTAG_DATETIME", "AREA_OR_POIN
 RESOLUTION_KEYS = ("TIFFTAG_YRESOLUTION", "TIFFTAG_XRESOLUTION")  # rows, columns: the order of a scale
 XMP_KEY = "XML_com.adobe.xmp"  # states the old size deep inside
 DOMAINS_TAG = "SRKIT_SOURCE_DOMAINS"
+METHOD_TAG = "SRKIT_METHOD"
+"""How a band was enlarged: the name of the model, bicubic, or repeated."""
 
 
 @dataclass(frozen=True, slots=True)
