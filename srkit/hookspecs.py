@@ -122,6 +122,14 @@ def srkit_verify(domain: str, source: Source, staged: Path, plan: OutputPlan) ->
     """
 
 
+@hookspec(firstresult=True)
+def srkit_gather(domain: str, outputs: Sequence[Path], options: Options) -> Sequence[Path] | None:
+    """Write what speaks of all `outputs` of a call together (an index, a mosaic), and return its files.
+
+    Called once per call of `upscale` and domain, when every output is in its place.
+    """
+
+
 @hookspec
 def srkit_networks() -> Sequence[NetworkFactory]:  # type: ignore[empty-body]
     """Return named architectures."""

@@ -444,6 +444,12 @@ def verify_staged(plugins: Plugins, domain: str, source: Source, staged: Path, p
     return [] if answer is None else _entries(answer, Finding, plugins, "srkit_verify")
 
 
+def gather(plugins: Plugins, domain: str, outputs: Sequence[Path], options: Options) -> list[Path]:
+    """Let a domain write what speaks of all its outputs together; return those files."""
+    answer = _call(plugins, "srkit_gather", domain=domain, outputs=outputs, options=options)
+    return [] if answer is None else _entries(answer, Path, plugins, "srkit_gather")
+
+
 def networks(plugins: Plugins) -> dict[str, NetworkFactory]:
     """Return the architectures by name; later plugins win."""
     return {entry.name: entry for entry in _collected(plugins, "srkit_networks", NetworkFactory)}

@@ -114,14 +114,26 @@ def _manifest(path: Path, wanted: Path | None, unwanted: bool) -> Path | bool:
 
 def _print(report: UpscaleReport, root: Path, json: bool) -> None:
     if json:
-        print_json({"results": report.results, "passed_over": report.passed_over, "exit_code": report.exit_code})
+        print_json(_as_json(report))
         return
     if len(report.results) == 1:
         _print_one(report.results[0])
     elif report.results:
         _print_many(report, root)
+    for path in report.gathered:
+        print(f"{path}  (all outputs together)")
     if report.passed_over:
         say(f"{report.passed_over} file(s) of no installed domain were passed over")
+
+
+def _as_json(report: UpscaleReport) -> dict[str, object]:
+    """Return a report as it is printed as JSON."""
+    return {
+        "results": report.results,
+        "passed_over": report.passed_over,
+        "gathered": report.gathered,
+        "exit_code": report.exit_code,
+    }
 
 
 def _print_one(result: ItemResult) -> None:

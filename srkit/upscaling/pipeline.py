@@ -9,14 +9,14 @@ from pathlib import Path
 from srkit.domain import Item, Options, Skipped
 from srkit.errors import InputError
 from srkit.grid import Scale
-from srkit.plugins import Plugins
+from srkit.plugins import Plugins, gather
 from srkit.upscaling.batch import Batch, Progress
 from srkit.upscaling.enlarger import Enlarger, EnlargerShelf, model_named
 from srkit.upscaling.manifest import NAME, Manifest, is_manifest
 from srkit.upscaling.memory import bytes_of
 from srkit.upscaling.naming import Naming, check_collisions, file_ids
 from srkit.upscaling.production import Manner
-from srkit.upscaling.report import UpscaleReport
+from srkit.upscaling.report import ItemResult, UpscaleReport
 from srkit.upscaling.route import Wishes
 from srkit.upscaling.session import Session, without_outputs
 from srkit.upscaling.treatment import Treatment
@@ -122,7 +122,17 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     alone = len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found)
     batch = Batch(treatment, record, progress or _silent)
     results = batch.treat_one(found) if alone else batch.treat_all(found)
-    return UpscaleReport(tuple(results), _passed_over(path, found, out))
+    return UpscaleReport(tuple(results), _passed_over(path, found, out), _gathered(session, results))
+
+
+def _gathered(session: Session, results: Sequence[ItemResult]) -> tuple[Path, ...]:
+    """Let domains write what speaks of all their outputs together, those of earlier runs among them."""
+    outputs: dict[str, list[Path]] = {}
+    for result in results:
+        if result.output is not None and result.status != "failed":
+            outputs.setdefault(result.domain, []).append(result.output)
+    every = ((domain, paths, session.of(domain)) for domain, paths in outputs.items())
+    return tuple(path for domain, paths, of in every for path in gather(session.plugins, domain, paths, of))
 
 
 def _silent(done: int, total: int, note: str) -> None:

@@ -41,10 +41,14 @@ class ItemResult:
 
 @dataclass(frozen=True, slots=True)
 class UpscaleReport:
-    """Results in the order of paths, and how many files of no installed domain were passed over."""
+    """Results in the order of paths, how many files of no installed domain were passed over, and what else was written.
+
+    `gathered` are files that speak of several outputs together.
+    """
 
     results: tuple[ItemResult, ...]
     passed_over: int = 0
+    gathered: tuple[Path, ...] = ()
 
     @property
     def exit_code(self) -> int:

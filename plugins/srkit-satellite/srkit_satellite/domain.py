@@ -31,6 +31,7 @@ OPTIONS = (
         "mirror)",
         choices=("auto", "none"),
     ),
+    Option("mosaic", bool, False, "write mosaic.vrt too, which opens all outputs of the call as one image"),
     Option("allow_vrt", bool, False, "treat virtual rasters (.vrt) too; such a file can read any file of this machine"),
     Option("assign_crs", str, "", "the CRS of rasters that have a transform and state none, such as EPSG:32633"),
     Option(

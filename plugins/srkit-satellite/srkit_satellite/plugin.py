@@ -111,6 +111,16 @@ def srkit_create(domain: str, target: Path, source: Source, plan: OutputPlan) ->
 
 
 @hookimpl
+def srkit_gather(domain: str, outputs: Sequence[Path], options: Options) -> Sequence[Path] | None:
+    """Write one virtual raster over all outputs, where asked for."""
+    if domain != NAME:
+        return None
+    from srkit_satellite.together import write_mosaics
+
+    return write_mosaics(outputs, options)
+
+
+@hookimpl
 def srkit_verify(domain: str, source: Source, staged: Path, plan: OutputPlan) -> Sequence[Finding] | None:
     """Return what an output says otherwise than it must."""
     from srkit_satellite.source import RasterSource

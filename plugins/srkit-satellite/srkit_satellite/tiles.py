@@ -78,8 +78,8 @@ def placement_of(dataset: Any, tied: Georeference) -> Placement | None:
 def tiles_of(placements: Sequence[Placement | None]) -> list[tuple[int, ...]]:
     """Return for each raster the numbers of those that form one image with it, itself among them; () for none."""
     found: list[tuple[int, ...]] = [()] * len(placements)
-    for members in _on_one_grid(placements):
-        boxes = _boxes([p for i in members if (p := placements[i]) is not None])
+    for members in on_one_grid(placements):
+        boxes = boxes_of([p for i in members if (p := placements[i]) is not None])
         for touching in _touching(boxes):
             group = tuple(sorted(members[i] for i in touching))
             for member in group if len(group) > 1 and not _any_stacked(boxes[touching]) else ():
@@ -87,7 +87,7 @@ def tiles_of(placements: Sequence[Placement | None]) -> list[tuple[int, ...]]:
     return found
 
 
-def _on_one_grid(placements: Sequence[Placement | None]) -> list[list[int]]:
+def on_one_grid(placements: Sequence[Placement | None]) -> list[list[int]]:
     """Return the numbers of rasters of one kind, whole pixels apart."""
     grids: dict[tuple[Any, ...], list[list[int]]] = defaultdict(list)
     for number, placement in enumerate(placements):
@@ -104,7 +104,7 @@ def _on_one_grid(placements: Sequence[Placement | None]) -> list[list[int]]:
     return [grid for found in grids.values() for grid in found]
 
 
-def _boxes(placements: Sequence[Placement]) -> Array:
+def boxes_of(placements: Sequence[Placement]) -> Array:
     """Return first row, first column, last row and last column (exclusive) of each, from the first one's origin."""
     origins = np.array([p.origin for p in placements])
     starts = np.rint(origins - origins[0]).astype(np.int64)
@@ -157,7 +157,7 @@ def _layout(states: tuple[tuple[Path, int, int], ...]) -> Layout:
             placements.append(placement_of(dataset, Georeference.of(dataset)))
     if set(tiles_of(placements)) != {tuple(range(len(paths)))}:
         raise InputError(f"{paths[0]}: the tiles around it changed since they were found; start again")
-    boxes = _boxes([p for p in placements if p is not None])
+    boxes = boxes_of([p for p in placements if p is not None])
     boxes -= np.tile(boxes[:, :2].min(axis=0), 2)
     windows = {
         path: Window((int(r), int(c)), (int(r2), int(c2)))
