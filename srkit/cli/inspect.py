@@ -34,11 +34,17 @@ def inspect(context: typer.Context, path: InputPath, domain: DomainName = None, 
 
 def _print_one(item: ItemInspection) -> None:
     rows: list[list[object]] = [["item", item.path], ["domain", item.domain or "none"]]
-    if not item.error:
+    if item.domain and not item.error:
         rows += _facts(item)
     rows += [[finding.level, finding.text] for finding in item.findings]
+    rows += [[f"no {role}s", reason] for role, reason in item.cannot_scale.items() if not _is_told(item, reason)]
+    rows += [["skipped", item.skipped]] if item.skipped else []
     rows += [["error", item.error]] if item.error else []
     print_table(["what", "understood"], rows)
+
+
+def _is_told(item: ItemInspection, reason: str) -> bool:
+    return any(reason in finding.text for finding in item.findings)
 
 
 def _facts(item: ItemInspection) -> list[list[object]]:
@@ -54,6 +60,7 @@ def _facts(item: ItemInspection) -> list[list[object]]:
         ["channels", ", ".join(item.channels)],
         ["stored as", item.dtype],
         ["frames", item.frames],
+        ["can be scaled", _scalable(item)],
     ]
 
 
@@ -62,10 +69,25 @@ def _short(reference: str, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def _scalable(item: ItemInspection) -> str:
+    """Return what srkit can do with an item, in one or two words."""
+    if item.error or any(finding.level == "refusal" for finding in item.findings):
+        return "refused"
+    if item.skipped:
+        return "skipped"
+    return ", ".join(f"{role}s" for role in item.can_scale) or "nothing"
+
+
 def _print_many(items: list[ItemInspection], root: Path) -> None:
+    """Print a row for each item: what it is, where it lies, what can be done with it, and why not more."""
     rows = []
     for item in items:
-        notes = [item.error] if item.error else [f"{f.level}: {f.text}" for f in item.findings if f.level != "info"]
-        size = "x".join(map(str, item.shape))
-        rows.append([relative(item.path, root), item.domain, size, item.dtype, "; ".join(notes)])
-    print_table(["item", "domain", "size", "stored as", "notes"], rows)
+        notes = [item.error or item.skipped, *(f.text for f in item.findings if f.level != "info")]
+        notes += [reason for reason in dict.fromkeys(item.cannot_scale.values()) if not _is_told(item, reason)]
+        size = "x".join(map(str, item.shape)) + (f", {item.frames} times" if item.frames > 1 else "")
+        spacing = " x ".join(f"{step:.4g}" for step in item.spacing)
+        notes = [note for note in notes if note]
+        rows.append(
+            [relative(item.path, root), item.domain, size, spacing, item.dtype, _scalable(item), "; ".join(notes)]
+        )
+    print_table(["item", "domain", "size", "spacing", "stored as", "can be scaled", "notes"], rows)

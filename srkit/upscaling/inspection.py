@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from srkit.domain import Finding, Item, Options, Skipped
+from srkit.domain import Item, Options, Skipped
 from srkit.errors import SrkitError
 from srkit.image import Source
 from srkit.plugins import Plugins, inspect_source, open_source
@@ -22,7 +22,7 @@ def inspect_path(
 ) -> list[ItemInspection]:
     """Return what is understood of every item at `path`, a file or a folder tree, in the order of paths.
 
-    An item that cannot be read is one with an `error`; what is no image to enhance (a localizer) has a refusal alone;
+    An item that cannot be read is one with an `error`; what is no image to enhance (a localizer) is `skipped`;
     files of no installed domain are not mentioned.
     Raises UsageError if there is no such path or domain.
     """
@@ -34,7 +34,7 @@ def inspect_path(
 def _skipped(entry: Skipped) -> ItemInspection:
     if entry.failed:
         return ItemInspection(entry.path, "", error=entry.reason)
-    return ItemInspection(entry.path, "", findings=(Finding("refusal", entry.reason),))
+    return ItemInspection(entry.path, "", skipped=entry.reason)
 
 
 def _inspected(session: Session, item: Item) -> ItemInspection:
@@ -50,6 +50,9 @@ def _inspected(session: Session, item: Item) -> ItemInspection:
 
 def _understood(session: Session, item: Item, source: Source) -> ItemInspection:
     names = {axis: role for role, axis in source.roles.items()}
+    findings = tuple(inspect_source(session.plugins, item.domain, source))
+    refused = "; ".join(finding.text for finding in findings if finding.level == "refusal")
+    cannot = {role: refused or source.fixed_axes.get(axis, "") for role, axis in source.roles.items()}
     return ItemInspection(
         path=item.path,
         domain=item.domain,
@@ -61,5 +64,7 @@ def _understood(session: Session, item: Item, source: Source) -> ItemInspection:
         channels=tuple(channel.name for channel in source.channels),
         dtype=str(source.encoding.dtype),
         frames=source.frames,
-        findings=tuple(inspect_source(session.plugins, item.domain, source)),
+        can_scale=tuple(role for role, reason in cannot.items() if not reason),
+        cannot_scale={role: reason for role, reason in cannot.items() if reason},
+        findings=findings,
     )

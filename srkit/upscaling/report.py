@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -62,10 +63,12 @@ class UpscaleReport:
 
 @dataclass(frozen=True, slots=True)
 class ItemInspection:
-    """What is understood of one item without changing anything; `error` says why it cannot be read.
+    """What is understood of one item without changing anything.
 
+    `error` says why it cannot be read, `skipped` why it is passed over: no fault, but no image to enhance.
     `shape`, `spacing` and `roles` are in grid axis order (an empty role: none); `spacing` is in world units of
-    `reference`.
+    `reference`. `can_scale` names the roles along which it can be scaled; `cannot_scale` holds the others with the
+    reason.
     """
 
     path: Path
@@ -78,5 +81,8 @@ class ItemInspection:
     channels: tuple[str, ...] = ()
     dtype: str = ""
     frames: int = 0
+    can_scale: tuple[str, ...] = ()
+    cannot_scale: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    skipped: str = ""
     error: str = ""
