@@ -71,6 +71,7 @@ docs: $(VENV)/.installed  ## Renew the generated pages of docs/
 	$(BIN)/python docs/make_hooks.py
 	$(BIN)/python docs/make_cli.py
 	$(BIN)/python docs/make_networks.py
+	$(BIN)/python docs/make_schema.py
 
 constraints: $(VENV)/.installed  ## Show the versions installed, to renew constraints.txt by
 	@$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' | grep -viE '^(srkit|nilearn|earthpy)'

@@ -53,6 +53,16 @@ def inspect(path: str | Path, *, plugins: Plugins | None = None, **more: Any) ->
     return inspect_path(path, plugins=plugins or load_plugins(), **more)
 
 
+def merge(out: str | Path, *, plugins: Plugins | None = None, **more: Any) -> UpscaleReport:
+    """Join the shards that lie beside `out`, made by `upscale` with `shard`. `more`: `overwrite`, `progress`.
+
+    Raises SrkitError where shards are missing, or their input has changed.
+    """
+    from srkit.upscaling.merging import merge as job
+
+    return job(out, plugins=plugins or load_plugins(), **more)
+
+
 def verify(path: str | Path, output: str | Path, *, plugins: Plugins | None = None, **more: Any) -> Comparison:
     """Return what is true of `output`, which was made of `path`. `more`: `domain`, `options` by domain.
 
@@ -102,6 +112,25 @@ def train(
         recipe = resolve_recipe(plugins, path, domain=domain, overrides=overrides)
     chosen = recipe if isinstance(recipe, Recipe) else None
     return job(chosen, out=_run_folder(out, chosen), plugins=plugins, **more)
+
+
+def explain_recipe(
+    recipe: str | Path | None = None,
+    *,
+    domain: str | None = None,
+    overrides: Sequence[str] = (),
+    plugins: Plugins | None = None,
+) -> str:
+    """Return the whole recipe that `train` would follow, as YAML, with the origin of each value beside it.
+
+    Raises SrkitError where the recipe does not hold.
+    """
+    from srkit.config import explained
+    from srkit.training import resolve_origins
+    from srkit.training.shelf import find_recipe
+
+    path = None if recipe is None else find_recipe(recipe)
+    return explained(resolve_origins(plugins or load_plugins(), path, domain=domain, overrides=overrides))
 
 
 def _run_folder(out: str | Path | None, recipe: Recipe | None) -> Path:

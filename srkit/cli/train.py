@@ -42,22 +42,31 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out exactly where it stopped.")
     ] = False,
+    print_config: Annotated[
+        bool,
+        typer.Option("--print-config", help="Print the whole recipe with the origin of each value, and train nothing."),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Train a model; checkpoints, log, pictures and models go into the run folder.
 
     Ctrl-C finishes the step, saves, and says how to go on.
     """
+    from srkit.api import explain_recipe
     from srkit.api import train as job
 
-    tune_allocator()
     session = session_of(context)
+    overrides = _overrides(session, domain, scale, change or [])
+    if print_config:
+        print(explain_recipe(recipe, domain=domain, overrides=overrides, plugins=session.plugins), end="")
+        return
+    tune_allocator()
     with progress_on_stderr("training") as progress:
         result = job(
             recipe,
             out=out,
             domain=domain,
-            overrides=_overrides(session, domain, scale, change or []),
+            overrides=overrides,
             data=tuple(data or ()),
             resume=resume,
             plugins=session.plugins,

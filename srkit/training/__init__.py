@@ -1,6 +1,6 @@
 """Training: phases of weighted losses over batches, with observers that log, validate, picture and checkpoint."""
 
-from srkit.training.recipes import resolve_recipe
+from srkit.training.recipes import resolve_origins, resolve_recipe
 from srkit.training.train import TrainResult, train
 
-__all__ = ["TrainResult", "resolve_recipe", "train"]
+__all__ = ["TrainResult", "resolve_origins", "resolve_recipe", "train"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,13 @@ class Shell:
 @pytest.fixture
 def srkit(tmp_path: Path, plugin_file: Path) -> Shell:
     return Shell(tmp_path, plugin_file)
+
+
+def test_a_recipe_is_printed_with_origins_and_nothing_is_trained(srkit: Shell) -> None:
+    shown = srkit("train", "--domain", "npy", "--scale", "3", "--set", "data.batch=7", "--print-config").stdout
+    assert re.search(r"^  batch: 7 +# --set data.batch$", shown, re.MULTILINE)
+    assert re.search(r"^scale: \[3, 3, 1\] +# --set scale$", shown, re.MULTILINE)
+    assert not (srkit.folder / "runs").exists()
 
 
 def test_training_then_upscaling_then_evaluating(srkit: Shell) -> None:

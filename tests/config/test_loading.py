@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from srkit.config import Recipe, load_recipe
 from srkit.errors import RecipeError
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
 
 def recipe(*overrides: str, **arguments) -> Recipe:

@@ -1,16 +1,13 @@
-"""Recipes: all that defines a training run, as frozen values read from YAML.
+"""What a recipe may say: all that defines a training run, as frozen values.
 
-A recipe is merged from the core's defaults, the domain's, the file and the overrides of the command line, in this
-order. Names of networks, losses and domains are looked up later, by those who own them.
+Names of networks, losses and domains are looked up later, by those who own them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -18,30 +15,16 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_serializer,
     field_validator,
     model_validator,
 )
 
-from srkit.errors import RecipeError, nearest_known
+from srkit.errors import nearest_known
 
 RoleName = Literal["row", "column", "slice"]
 _PLANE: tuple[RoleName, ...] = ("row", "column")
 _VOLUME: tuple[RoleName, ...] = ("slice", "row", "column")
-
-CORE_DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {
-        "network": {"name": "srresnet", "parameters": {"features": 32, "blocks": 4, "skip": "bicubic"}},
-        "discriminator": {"name": "vgg"},
-        "normalizer": {"kind": "range"},
-        "losses": {"pixel": {"kind": "l1"}},
-        "phases": [
-            {"name": "content", "steps": 2000, "learning_rate": [[0, 5e-4], [1500, 1e-4]], "losses": {"pixel": 1.0}}
-        ],
-    }
-)
-"""What a recipe says where neither file nor domain says otherwise: a small network for a CPU, trained for fidelity."""
 
 
 def _scale_factors(value: Any) -> Any:
@@ -63,9 +46,12 @@ def _listed(value: Any) -> Any:
 
 
 Factor = Annotated[int, Field(ge=1)]
-ScaleFactors = Annotated[tuple[Factor, Factor, Factor], BeforeValidator(_scale_factors)]
+ScaleFactors = Annotated[
+    tuple[Factor, Factor, Factor], BeforeValidator(_scale_factors, json_schema_input_type=Factor | list[Factor] | str)
+]
 Rate = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
-Schedule = Annotated[tuple[tuple[Annotated[int, Field(ge=0)], Rate], ...], BeforeValidator(_milestones)]
+Milestone = tuple[Annotated[int, Field(ge=0)], Rate]
+Schedule = Annotated[tuple[Milestone, ...], BeforeValidator(_milestones, json_schema_input_type=Rate | list[Milestone])]
 Every = Annotated[int, Field(ge=0)]  # 0: never
 
 
@@ -156,14 +142,14 @@ class DataSection(Section):
     `channels` names those to train on, in the network's order, where items have more; by default all of them.
     """
 
-    path: Annotated[tuple[Path, ...], BeforeValidator(_listed)] = ()
+    path: Annotated[tuple[Path, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
     patch: int | tuple[int, ...] | None = None
     batch: int = Field(default=16, ge=1)
     workers: int = Field(default=2, ge=0)
     augment: bool = True
     split: SplitSection = SplitSection()
     split_file: Path | None = None
-    channels: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    channels: Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
     cache_mb: int = Field(default=2048, ge=1)
 
     @field_serializer("path", "split_file")
@@ -274,152 +260,3 @@ class Recipe(Section):
     def to_yaml(self) -> str:
         """Return the resolved recipe as YAML that `load_recipe` reads back to an equal one."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def load_recipe(
-    path: Path | None,
-    *,
-    domain: str | None = None,
-    domain_defaults: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-    overrides: Sequence[str] = (),
-) -> Recipe:
-    """Return the recipe of a YAML file, or the default one where `path` is None.
-
-    Parameters
-    ----------
-    domain
-        Overrides the file's domain.
-    domain_defaults
-        `Domain.training` of each domain by its name; that of the recipe's domain is used.
-    overrides
-        ``"data.batch=4"``: dotted keys with YAML values; they win over everything.
-
-    Raises
-    ------
-    RecipeError
-        For a file that is no YAML mapping, an unknown key or a wrong value, with the place and the nearest known key.
-    """
-    where = str(path) if path else "recipe"
-    given = _read_yaml(path) if path else {}
-    for text in overrides:
-        given = _merged(given, _override(text))
-    if domain is not None:
-        given["domain"] = domain
-    if not isinstance(given.get("domain"), str):
-        raise RecipeError(f"{where}: names no domain; add `domain: mri` or give --domain")
-    base = _merged(dict(CORE_DEFAULTS), domain_defaults.get(given["domain"], {}))
-    if "losses" in given and isinstance(given.get("phases"), list):
-        base.pop("losses")  # with phases of its own, a recipe weighs losses of its own
-    try:
-        return Recipe.model_validate(_merged(base, given))
-    except ValidationError as error:
-        raise RecipeError(f"{where}: {_first_problem(error)}") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML with the floats of YAML 1.2 (``1e-4`` is text in 1.1), that refuses a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)$"),
-    list("-+.0123456789"),
-)
-
-
-def _parse(text: str, where: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_Loader)  # a subclass of SafeLoader
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{where}: is no YAML: {' '.join(str(error).split())}") from error
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read as a recipe ({type(error).__name__}); give a YAML file") from error
-    content = _parse(text, str(path))
-    if not isinstance(content, dict):
-        raise RecipeError(f"{path}: holds no mapping of keys; see configs/ for recipes to start from")
-    return content
-
-
-def _override(text: str) -> dict[str, Any]:
-    """Return ``"a.b=c"`` as ``{"a": {"b": c}}``."""
-    key, equals, value = text.partition("=")
-    if not equals or not all(key.split(".")):
-        raise RecipeError(f"override {text!r} is not of the form section.key=value")
-    result: Any = _parse(value, f"override {text!r}")
-    for part in reversed(key.split(".")):
-        result = {part: result}
-    return dict(result)
-
-
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any], top: bool = True) -> dict[str, Any]:
-    """Return `over` laid on `base`, mapping by mapping.
-
-    A section of another `name` or `kind` replaces the old one: its parameters would mean nothing to the new one.
-    """
-    if not top and any(key in over and key in base and over[key] != base[key] for key in ("name", "kind")):
-        return dict(over)
-    result = dict(base)
-    for key, value in over.items():
-        old = result.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            value = _merged(old, value, top=False)
-        elif isinstance(old, Sequence) and isinstance(value, Mapping) and value and all(_is_index(k) for k in value):
-            value = _merged_items(old, value)
-        result[key] = value
-    return result
-
-
-def _is_index(key: Any) -> bool:
-    return isinstance(key, int) or (isinstance(key, str) and key.isdigit())
-
-
-def _merged_items(old: Sequence[Any], over: Mapping[Any, Any]) -> list[Any]:
-    """Return a list with some entries changed: ``phases.0.steps=2``."""
-    result = list(old)
-    for key, value in over.items():
-        index = int(key)
-        if index >= len(result):
-            raise RecipeError(f"there is no entry {index} to override; the list has {len(result)}")
-        both = isinstance(result[index], Mapping) and isinstance(value, Mapping)
-        result[index] = _merged(result[index], value, top=True) if both else value
-    return result
-
-
-def _first_problem(error: ValidationError) -> str:
-    """Return one sentence on the first problem; further ones appear when it is mended."""
-    problem = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        key = str(problem["loc"][-1])
-        known = sorted(_known_keys(problem["loc"][:-1]))
-        return f"unknown key {place!r}" + (nearest_known(key, known) or f"; known are {', '.join(known)}")
-    if problem["type"] == "missing":
-        return f"{place!r} is missing; add it"
-    text = problem["msg"].removeprefix("Value error, ")
-    return f"{place} = {problem['input']!r}: {text}" if place else text
-
-
-def _known_keys(place: tuple[int | str, ...]) -> set[str]:
-    model: type[BaseModel] = Recipe
-    for part in place:
-        if part in model.model_fields:
-            model = _section_in(model.model_fields[str(part)].annotation) or model
-    return set(model.model_fields)
-
-
-def _section_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for found in map(_section_in, get_args(annotation)) if found), None)
