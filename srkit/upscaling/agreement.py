@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from srkit.image import Array, BoolArray, Source
 from srkit.upscaling.consistency import both, of_channels
 from srkit.upscaling.engine import read
 from srkit.upscaling.observation import Observation
-from srkit.upscaling.stream import Piece
+from srkit.upscaling.stream import Piece, through
 
 WORTH_A_WARNING = 0.05
 ANGLE_WORTH_A_WARNING = 1.0
@@ -76,7 +76,7 @@ class Agreement:
     def sentence(self) -> str:
         """Return the figures that matter, in words."""
         steps = " and ".join(str(step["name"]) for step in self.degradation)
-        angle = "" if self.spectral_angle_deg is None else f", spectra by {self.spectral_angle_deg:.2g} degrees"
+        angle = "" if self.spectral_angle_deg is None else f", spectra by {round(self.spectral_angle_deg, 4):g} degrees"
         share = "" if self.null_space_share is None else f"; {self.null_space_share:.1%} of it is beyond the input"
         who = "the mean over an input sample" if self.origin == "box mean" else f"{steps}, after the {self.origin}"
         return f"degraded again ({who}), it differs from the input by {self.relative:.2g} of its spread{angle}{share}"
@@ -195,7 +195,7 @@ class Tally:
         """Return the figures of all runs so far."""
         unseen, all_of_it = self._energies
         return Agreement(
-            degradation=tuple({"name": s.name, **s.parameters} for s in self._observation.degradation.steps),
+            degradation=self._observation.steps,
             origin=self._observation.origin,
             channels=tuple(self._channel(i, self._source.channels[c].name) for i, c in enumerate(self._images)),
             samples=int(self._samples.sum()),
@@ -215,6 +215,19 @@ class Tally:
             relative=rmse / spread if spread > 0 else None,
             relative_bias=bias / mean if mean else None,
         )
+
+
+def gathered(
+    pieces: Iterable[Piece], source: Source, observation: Observation, images: Sequence[int], axis: int
+) -> Agreement:
+    """Return how far an output agrees with `source`; its `pieces` come ascending along `axis`, and are all taken."""
+    pieces, tally = iter(pieces), Tally(source, observation, images)
+    below = source.grid.upscaled(observation.factors)
+    for run in through(pieces, below, [Seen(source, observation, images)], axis):
+        tally.add(run)
+    for _ in pieces:
+        pass  # what no sample of the input is seen from
+    return tally.agreement()
 
 
 def _rounded(value: Any) -> Any:

@@ -6,7 +6,7 @@ valid samples, divided by the operator on their validity. What lies under invali
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,11 @@ class Observation:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_back", Interpolation("bicubic", self.factors))
+
+    @property
+    def steps(self) -> tuple[Mapping[str, Any], ...]:
+        """The steps of D as plain values."""
+        return tuple({"name": step.name, **step.parameters} for step in self.degradation.steps)
 
     @property
     def margin(self) -> tuple[int | None, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from srkit.grid import Slab, Window
 from srkit.image import Array, BoolArray, OutputPlan
-from srkit.upscaling.stream import Piece
+from srkit.upscaling.stream import RUN_SAMPLES, Piece
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,6 +68,15 @@ def assemble(pieces: Iterable[Piece], plan: OutputPlan, slab: Slab, *, first: in
             full = slabs.pop(waiting)
             yield StoredSlab(waiting, full.window, waiting // len(windows), full.stored, full.valid)
             waiting += 1
+
+
+def as_written(slab: StoredSlab, plan: OutputPlan, axis: int) -> Iterator[Piece]:
+    """Yield what will be read of a slab, in thin pieces along `axis`: as floats it may be too large at once."""
+    across = max(1, slab.window.size // slab.window.shape[axis])
+    for part in Slab(axis, max(1, RUN_SAMPLES // across)).windows(slab.window.shape):
+        inner = (slice(None), *part.slices)
+        valid = None if slab.valid is None else slab.valid[inner]
+        yield Piece(part.shifted(slab.window.start), slab.frame, plan.encoding.decode(slab.stored[inner]), valid)
 
 
 def slabs_per_frame(plan: OutputPlan, slab: Slab) -> int:
