@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,14 @@ from srkit.errors import OutputError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Numbers of the errors that mean: there is no room for it."""
+
+ADDRESS = re.compile(r"(/vsicurl/)?https?:/")
+"""How an input on another machine begins; a `Path` keeps one of the slashes."""
+
+
+def is_address(path: Path) -> bool:
+    """Tell whether a path is an address (``https://…``) rather than a file of this machine."""
+    return ADDRESS.match(path.as_posix()) is not None
 
 
 def files_below(root: Path) -> Iterator[tuple[Path, str]]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from srkit.domain import Item, Options, Skipped
-from srkit.errors import InputError
+from srkit.errors import InputError, UsageError
+from srkit.files import is_address
 from srkit.grid import Scale
 from srkit.plugins import Plugins, gather
 from srkit.upscaling.batch import Batch, Progress
@@ -101,12 +102,14 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     session = Session.of_call(plugins, options)
     path, out = Path(path), Path(out)
     factors = None if scale is None else scale if isinstance(scale, Scale) else Scale.parse(scale)
+    _check_kept(path, bool(resume or manifest or skip_existing))
     chosen = str(model) if isinstance(model, Path) else model
     info = model_named(session.plugins, chosen)  # its domain settles what an item may be
     found = without_outputs(session.find(path, domain, info.domain if info else None), path, out)
     items = [entry for entry in found if isinstance(entry, Item)]
     _check_found(path, found)
-    naming = Naming(out, name, path.is_file())
+    single = path.is_file() or is_address(path)
+    naming = Naming(out, name, single)
     check_collisions(naming, items, "scale" if factors is None else str(factors).replace(",", "x"))
     record = _manifest(manifest or skip_existing, path, out)
     treatment = Treatment(
@@ -117,7 +120,7 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         asked=str(asked),
         traced=record is not None,
         earlier=record.earlier() if record is not None and skip_existing and not overwrite else None,
-        again=again or path.is_file(),
+        again=again or single,
     )
     alone = len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found)
     batch = Batch(treatment, record, progress or _silent)
@@ -144,6 +147,12 @@ def _manifest(wanted: bool | str | Path, path: Path, out: Path) -> Manifest | No
         return None
     folder = out if path.is_dir() or out.is_dir() else out.parent
     return Manifest(folder / NAME if wanted is True else Path(wanted))
+
+
+def _check_kept(path: Path, kept: bool) -> None:
+    """Raise UsageError for an address whose work were to be kept: its time is not known, its query may be secret."""
+    if kept and is_address(path):
+        raise UsageError("what lies at an address is done in one go; fetch it, or leave --resume and its like out")
 
 
 def _check_found(path: Path, found: Sequence[Item | Skipped]) -> None:

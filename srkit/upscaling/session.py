@@ -8,6 +8,7 @@ from pathlib import Path
 
 from srkit.domain import Item, Options, Skipped
 from srkit.errors import UsageError
+from srkit.files import is_address
 from srkit.plugins import Plugins, default_options, discover, load_plugins
 
 
@@ -36,7 +37,7 @@ class Session:
 
         Raises UsageError if there is no such path.
         """
-        if not root.exists():
+        if not (root.exists() or is_address(root)):
             raise UsageError(f"no file or folder {root}")
         found = discover(self.plugins, root, self.options, domain=domain)
         open_question = any(isinstance(entry, Skipped) and entry.failed for entry in found)

@@ -14,6 +14,7 @@ from srkit_satellite.georeference import Georeference
 from srkit_satellite.opening import JPEG_MAGIC, PNG_MAGIC, driver_of, first_bytes, open_raster
 from srkit_satellite.places import Footprint, footprint_of, groups_of
 from srkit_satellite.product import MTD_MARK, Product, is_product, read_product
+from srkit_satellite.remote import discover_remote
 from srkit_satellite.stack import open_stack
 from srkit_satellite.tiles import Placement, placement_of, tiles_of
 from srkit_satellite.virtual import REFUSAL, is_virtual, open_virtual
@@ -39,6 +40,10 @@ def discover(root: Path, options: Mapping[str, Any]) -> Iterator[Item | Skipped]
     overlap become one group, so that no split has an image of another's ground. The files of a Sentinel-2 or Landsat
     product become one item for each group of bands on one grid. Tiles of one image know of each other.
     """
+    remote = discover_remote(root, allowed=bool(options.get("allow_remote")))
+    if remote is not None:
+        yield remote
+        return
     found: list[Found] = []
     for entry in _everything(list(files_below(root)), virtual=bool(options.get("allow_vrt")), named=root.is_file()):
         if isinstance(entry, Skipped):

@@ -32,6 +32,7 @@ OPTIONS = (
         choices=("auto", "none"),
     ),
     Option("mosaic", bool, False, "write mosaic.vrt too, which opens all outputs of the call as one image"),
+    Option("allow_remote", bool, False, "read a GeoTIFF at an address (https://…) piece by piece, without fetching it"),
     Option("allow_vrt", bool, False, "treat virtual rasters (.vrt) too; such a file can read any file of this machine"),
     Option("assign_crs", str, "", "the CRS of rasters that have a transform and state none, such as EPSG:32633"),
     Option(

@@ -6,6 +6,7 @@ GDAL would also open files that name other files or addresses (VRT, WMS and kin)
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ WORLD_SUFFIXES = {
 }
 GDAL_ERRORS = (RasterioError, OSError, CPLE_BaseError)
 """What rasterio raises where GDAL fails; the last is GDAL's own, which some calls let through."""
+
+SECRETS = re.compile(r"(https?://)(?:[^/\s@]*@)?([^\s?'\"]*)(?:\?[^\s'\"]*)?")
+"""Addresses, whose users and queries are left out of messages."""
 
 LARGEST_BLOCK = 2**31
 """Bytes of one block as it lies in memory; GDAL decodes whole blocks, so a claim beyond this is refused."""
@@ -113,6 +117,7 @@ def cause_of(error: BaseException, path: Path) -> str:
     """Return GDAL's own words on an error, on one line, without the folder of `path`."""
     inner = error.__cause__ or error
     text = " ".join(str(inner).split()) or type(inner).__name__
+    text = SECRETS.sub(r"\1\2", text)
     return text.replace(f"{path.absolute().parent}{os.sep}", "")
 
 

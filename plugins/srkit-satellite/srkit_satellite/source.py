@@ -17,6 +17,7 @@ from srkit_satellite.georeference import Georeference
 from srkit_satellite.ground import ground_sizes
 from srkit_satellite.opening import GDAL_ERRORS, cause_of, itemsize_of, open_raster, provide_cache
 from srkit_satellite.product import read_product
+from srkit_satellite.remote import is_remote, open_remote
 from srkit_satellite.rules import RULES
 from srkit_satellite.stack import open_stack
 from srkit_satellite.tags import provenance_of
@@ -158,10 +159,12 @@ class RasterSource:
 
 def open_item(item: Item, options: Mapping[str, Any]) -> RasterSource:
     """Return the source of an item. Raises InputError, in one sentence, for what cannot be treated correctly."""
-    if options.get("allow_vrt") and is_virtual(item.path):
+    if options.get("allow_vrt") and not is_remote(item.path) and is_virtual(item.path):
         virtual, files = open_virtual(item.path)
         stack = Stack(virtual, tuple(dict.fromkeys((item.path, *files))), item.path.name, "VRT")
         return RasterSource(item.path, options, stack)
+    if is_remote(item.path):
+        return RasterSource(item.path, options, Stack(open_remote(item.path), (), item.path.name, "GTiff, elsewhere"))
     if not item.key:
         source = RasterSource(item.path, options)
         if len(item.mosaic) > 1:

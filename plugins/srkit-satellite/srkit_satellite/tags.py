@@ -194,7 +194,9 @@ def _json(value: Any) -> str:
 
 
 def digest_of(files: Sequence[Path]) -> str:
-    """Return the hash of a file; for several files, that of their hashes in order."""
+    """Return the hash of a file; for several files, that of their hashes in order; none of what lies elsewhere."""
+    if not files:
+        return ""
     digests = [sha256_of(path) for path in files]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
