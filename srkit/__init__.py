@@ -52,14 +52,14 @@ _HOMES = {
         "working_dtype",
     ),
     "srkit.samples": ("Sample", "packaged_file"),
-    "srkit.api": ("evaluate", "inspect", "train", "upscale", "verify"),
+    "srkit.api": ("evaluate", "inspect", "merge", "train", "upscale", "verify"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted([*_HOME_OF, "__version__"])
 
 if TYPE_CHECKING:
-    from srkit.api import evaluate, inspect, train, upscale, verify
+    from srkit.api import evaluate, inspect, merge, train, upscale, verify
     from srkit.arrays import ArraySink, ArraySource
     from srkit.domain import (
         Degradation,

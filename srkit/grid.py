@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import product
 from typing import Literal, Self, get_args
 
@@ -284,6 +285,12 @@ class Grid:
         return self.reference == other.reference and self.distance(other) <= 1e-6
 
     __hash__ = None  # type: ignore[assignment]  # equality has a tolerance, so no hash can agree with it
+
+
+def scale_between(before: Sequence[int], after: Sequence[int]) -> tuple[int | Fraction, ...]:
+    """Return how many samples of `after` there are for each of `before`, per axis: exact, an int where that is one."""
+    ratios = [Fraction(int(b), int(a)) for a, b in zip(before, after, strict=True)]
+    return tuple(int(ratio) if ratio.denominator == 1 else ratio for ratio in ratios)
 
 
 def index_map(a: Grid, b: Grid) -> FloatArray:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from srkit.errors import UsageError
 from srkit.grid import Grid, Role, Slab, Window
 
 Array = npt.NDArray[Any]
@@ -242,8 +244,10 @@ class Sink(Protocol):
     lossless
         Whether reading the output gives back the stored samples exactly (False for JPEG).
 
-    A sink may have one attribute more, `side_files`: names beside its target (``scene.tif.aux.xml``) that readers take
-    for part of the output. What an older output left under such a name is removed when the output appears.
+    A sink may have one method more, `conclude(agreement)`: called once, after the last slab and before the context is
+    left, with plain values that say how far the output agrees with its input (`srkit.upscaling.agreement`), for
+    formats that can still say so then. It may have one attribute more, `side_files`: names beside its target
+    (``scene.tif.aux.xml``) that readers take for part of the output. What an older output left under such a name is removed when the output appears.
     """
 
     slab: Slab
@@ -298,7 +302,13 @@ class Normalizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How an output came about. No dates: same input, model and options give the same bytes."""
+    """How an output came about. No dates: same input, model and options give the same bytes.
+
+    `methods` says of each output channel how it was enlarged: by the model's name, ``bicubic`` or ``repeated``.
+    `strength` is the model's share where its result was mixed with interpolation. `consistency` holds the ``rounds``
+    by which the output was made to agree with its input, and the ``degradation`` it was compared under; empty where
+    that was not done.
+    """
 
     version: str
     model: str
@@ -308,27 +318,42 @@ class Provenance:
     normalizer: Mapping[str, Any] = field(default_factory=dict)
     degradation: tuple[Mapping[str, Any], ...] = ()
     perceptual: bool = False
+    methods: tuple[str, ...] = ()
+    strength: float = 1.0
+    consistency: Mapping[str, Any] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """Return one ASCII sentence for fields that hold free text."""
         digest = f" {self.model_sha256[:12]}" if self.model_sha256 else ""
         how = "perceptual" if self.perceptual else "fidelity"
-        return f"srkit {self.version} super-resolution x{self.scale}, model {self.model}{digest} ({how})"
+        mixed = "" if self.strength == 1 else f", strength {self.strength:g}"
+        agreeing = f", consistent in {self.consistency['rounds']} rounds" if self.consistency else ""
+        made = f"srkit {self.version} super-resolution x{self.scale}, model {self.model}{digest}"
+        return f"{made}{mixed}{agreeing} ({how})"
 
 
 @dataclass(frozen=True, slots=True)
 class OutputPlan:
     """What an output shall be.
 
-    `grid`, `channels`, `encoding` and `frames` describe the output; `scale` is per grid axis; `format` is None for
-    the source's own; `options` are the domain's.
+    `grid`, `channels`, `encoding` and `frames` describe the output; `scale` is how many samples an input sample
+    becomes per grid axis, a fraction where that is no whole number; `format` is None for the source's own; `options`
+    are the domain's.
     """
 
     grid: Grid
     channels: tuple[Channel, ...]
     encoding: Encoding
     frames: int
-    scale: tuple[int, ...]
+    scale: tuple[int | Fraction, ...]
     provenance: Provenance
     format: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """The scale, for formats and checks that know whole factors alone. Raises UsageError for others."""
+        if any(factor.denominator != 1 for factor in self.scale):
+            times = " x ".join(f"{float(factor):.6g}" for factor in self.scale)
+            raise UsageError(f"this format takes whole factors alone, and not {times} times the samples; give --scale")
+        return tuple(int(factor) for factor in self.scale)

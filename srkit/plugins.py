@@ -64,11 +64,19 @@ class FailedPlugin:
 
 @dataclass(frozen=True, slots=True)
 class Plugins:
-    """The plugins at work, in calling order (later ones are asked first), and those left out."""
+    """The plugins at work, in calling order (later ones are asked first), and those left out.
+
+    `found` says which files and entry points they were loaded from.
+    """
 
     manager: pluggy.PluginManager
     loaded: list[LoadedPlugin] = field(default_factory=list)
     failed: list[FailedPlugin] = field(default_factory=list)
+    found: tuple[tuple[Path, ...], tuple[EntryPoint, ...]] = ((), ())
+
+    def __reduce__(self) -> tuple[Callable[..., Plugins], tuple[Any, ...]]:
+        """Let another process load the same plugins: modules cannot be sent."""
+        return _load_again, self.found
 
     def answering(self, verb: str) -> list[str]:
         """Return the names of the plugins that implement `verb`, in the order in which they are asked."""
@@ -100,12 +108,16 @@ def load_plugins(
 
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    plugins = Plugins(manager)
+    plugins = Plugins(manager, found=(tuple(files), tuple(points)))
     for plugin in sorted(_imported(candidates, plugins.failed), key=_calling_order):
         _register(plugins, plugin)
     for path in files:
         _add_file(plugins, path)
     return plugins
+
+
+def _load_again(files: Sequence[Path], points: Sequence[EntryPoint]) -> Plugins:
+    return load_plugins(files, installed=points, environment={})
 
 
 def _candidate(point: EntryPoint) -> Candidate:

@@ -22,6 +22,7 @@ from srkit.cli.session import Session
 # command -> module, function, whether the domains' options belong to it
 COMMANDS = {
     "upscale": ("srkit.cli.upscale", "upscale", True),
+    "merge": ("srkit.cli.merge", "merge", False),
     "train": ("srkit.cli.train", "train", True),
     "evaluate": ("srkit.cli.evaluate", "evaluate", True),
     "inspect": ("srkit.cli.inspect", "inspect", True),

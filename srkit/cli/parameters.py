@@ -19,4 +19,13 @@ ScaleText = Annotated[
         help="Whole factor of rows and columns (2), or one each for rows, columns and slices (1,1,4).",
     ),
 ]
+SpacingText = Annotated[
+    str | None,
+    typer.Option(
+        "--spacing",
+        metavar="D|R,C[,L]",
+        help="Distance of samples, in mm or units of the CRS: of all axes (1.0), or of rows, columns and slices.",
+    ),
+]
+Isotropic = Annotated[bool, typer.Option("--isotropic", help="All axes at the item's finest spacing.")]
 InputPath = Annotated[Path, typer.Argument(metavar="INPUT", help="A file, a DICOM folder, or a folder tree of items.")]

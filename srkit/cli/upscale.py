@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srkit.allocator import tune_allocator
-from srkit.cli.parameters import AsJson, DomainName, InputPath, ScaleText
+from srkit.cli.parameters import AsJson, DomainName, InputPath, Isotropic, ScaleText, SpacingText
 from srkit.cli.printing import print_json, print_table, relative, say, warn
 from srkit.cli.progress import progress_on_stderr
 from srkit.cli.session import session_of
 from srkit.errors import UsageError
+
+REGION_CODE = "G12"  # of the finding that says what a window or box was taken for
 
 if TYPE_CHECKING:
     from srkit.upscaling.report import ItemResult, UpscaleReport
@@ -26,6 +28,8 @@ def upscale(
         typer.Option("--out", "-o", metavar="OUTPUT", help="The output file, or the folder of a folder's outputs."),
     ],
     scale: ScaleText = None,
+    spacing: SpacingText = None,
+    isotropic: Isotropic = False,
     model: Annotated[
         str | None,
         typer.Option(
@@ -39,6 +43,24 @@ def upscale(
         str | None,
         typer.Option("--name", metavar="PATTERN", help="Names in an output folder, for instance '{stem}_x{scale}'."),
     ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            "--window",
+            metavar="R0:R1,C0:C1[,S0:S1]",
+            help="Only these rows, columns (and slices) of the input, as the whole output has them.",
+        ),
+    ] = None,
+    bbox: Annotated[
+        str | None,
+        typer.Option(
+            "--bbox", metavar="X0,Y0,X1,Y1", help="The same by coordinates in the item's CRS, grown to whole samples."
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Make the I-th of N shares; `srkit merge OUTPUT` joins them."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     skip_existing: Annotated[
@@ -51,6 +73,10 @@ def upscale(
     again: Annotated[
         bool, typer.Option("--again", help="Enlarge srkit's own outputs in the input folder, too.")
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", metavar="N", help="Treat N items of a folder at once, in processes of their own."),
+    ] = 1,
     manifest: Annotated[
         Path | None,
         typer.Option(
@@ -60,6 +86,40 @@ def upscale(
         ),
     ] = None,
     no_manifest: Annotated[bool, typer.Option("--no-manifest", help="Write no manifest.")] = False,
+    bands: Annotated[
+        str | None,
+        typer.Option(
+            "--bands",
+            metavar="LIST",
+            help="Which channels of the image the model's are, in its order, by name or number, as 4,3,2.",
+        ),
+    ] = None,
+    by_position: Annotated[
+        bool, typer.Option("--bands-by-position", help="Take the first channels in their order, whatever their names.")
+    ] = False,
+    extra_bands: Annotated[
+        str,
+        typer.Option(
+            "--extra-bands",
+            metavar="refuse|bicubic|drop",
+            help="What becomes of image channels that the model does not take.",
+        ),
+    ] = "refuse",
+    consistency: Annotated[
+        bool, typer.Option("--consistency", help="Make the output, degraded as the model declares, be the input again.")
+    ] = False,
+    consistency_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--consistency-limit",
+            metavar="SHARE",
+            help="Fail where output and input disagree by more than this share of the input's spread, as 0.2.",
+        ),
+    ] = None,
+    strength: Annotated[
+        float,
+        typer.Option("--strength", metavar="0..1", help="The model's share in a mixture with bicubic interpolation."),
+    ] = 1.0,
     precision: Annotated[
         str,
         typer.Option("--precision", metavar="auto|fp32|bf16", help="auto takes bf16 where it is fast and harmless."),
@@ -86,24 +146,43 @@ def upscale(
             path,
             out,
             scale=scale,
+            spacing=spacing,
+            isotropic=isotropic,
             model=model,
             domain=domain,
             name=name,
             overwrite=overwrite,
+            window=window,
+            bbox=bbox,
+            shard=shard,
             resume=resume,
             skip_existing=skip_existing,
             again=again,
+            workers=workers,
             manifest=_manifest(path, manifest, no_manifest),
             options=session.options(domain),
             plugins=session.plugins,
             progress=progress,
             precision=precision,
             memory=memory,
+            bands=_bands(bands, by_position),
+            extra_bands=extra_bands,
+            consistency=consistency,
+            consistency_limit=consistency_limit,
+            strength=strength,
         )
-    _print(report, path, json)
+    print_report(report, path, json)
     if explain:
         _print_routes(report)
     raise typer.Exit(report.exit_code)
+
+
+def _bands(given: str | None, by_position: bool) -> str | None:
+    if given is not None and by_position:
+        from srkit.errors import UsageError
+
+        raise UsageError("--bands and --bands-by-position exclude each other; give one of them")
+    return "position" if by_position else given
 
 
 def _manifest(path: Path, wanted: Path | None, unwanted: bool) -> Path | bool:
@@ -112,7 +191,8 @@ def _manifest(path: Path, wanted: Path | None, unwanted: bool) -> Path | bool:
     return wanted or (path.is_dir() and not unwanted)
 
 
-def _print(report: UpscaleReport, root: Path, json: bool) -> None:
+def print_report(report: UpscaleReport, root: Path, json: bool) -> None:
+    """Print what became of each item."""
     if json:
         print_json(_as_json(report))
         return
@@ -138,11 +218,24 @@ def _as_json(report: UpscaleReport) -> dict[str, object]:
 
 def _print_one(result: ItemResult) -> None:
     _print_warnings(result, "")
+    for finding in result.findings:
+        if finding.code == REGION_CODE:
+            say(finding.text)
+    if result.status == "done" and result.reason:
+        print(result.reason)
+        return
     if result.status == "done":
-        print(f"{result.output}  ({result.domain}, x{result.scale}, {result.model}, {result.seconds:.1f} s)")
+        scale = f"x{result.scale}" + ("" if not result.spacing else f", {_spacing(result)} apart")
+        print(f"{result.output}  ({result.domain}, {scale}, {result.model}, {result.seconds:.1f} s)")
+        if result.consistency is not None:
+            say(result.consistency.sentence())
         return
     place = "" if str(result.path) in result.reason else f"{result.path}: "
     say(f"{'error: ' if result.status == 'failed' else 'skipped: '}{place}{result.reason}")
+
+
+def _spacing(result: ItemResult) -> str:
+    return " x ".join(f"{spacing:.6g}" for spacing in result.spacing)
 
 
 def _print_many(report: UpscaleReport, root: Path) -> None:

@@ -50,7 +50,7 @@ def _print(found: Comparison) -> None:
         ]
         title = "Means over each input sample, minus that sample"
         print_table(["channel", "bias", "relative", "rmse", "largest"], numbers, title=title)
-    scale = " x ".join(map(str, found.scale))
+    scale = " x ".join(f"{float(factor):.6g}" for factor in found.scale)
     say(f"scale {scale}: {'every rule that was checked holds' if found.good else 'not what the input must become'}")
 
 

@@ -65,7 +65,7 @@ def write_repeated(sink: Sink, source: Source, plan: OutputPlan) -> None:
     with sink:
         for frame in range(plan.frames):
             for window in sink.slab.windows(plan.grid.shape):
-                block = repeated(source, window, plan.scale, frame)
+                block = repeated(source, window, plan.factors, frame)
                 sink.write(window, frame, plan.encoding.encode(block.values, block.valid), block.valid)
 
 

@@ -87,7 +87,7 @@ class SinkContract(ContractFixtures):
         sink = calls.create_sink(plugins, example.domain, tmp_path / "unused", source, plan)
         for frame in range(plan.frames):
             whole = Window.whole(plan.grid.shape)
-            wanted, got = repeated(source, whole, plan.scale, frame), reopened.read(whole, frame)
+            wanted, got = repeated(source, whole, plan.factors, frame), reopened.read(whole, frame)
             if sink.lossless:
                 np.testing.assert_array_equal(got.values, wanted.values)
             else:
@@ -97,7 +97,7 @@ class SinkContract(ContractFixtures):
     def test_valid_samples_are_those_that_were_valid(self, source: Source, reopened: Source, plan: OutputPlan) -> None:
         for frame in range(plan.frames):
             whole = Window.whole(plan.grid.shape)
-            wanted, got = repeated(source, whole, plan.scale, frame), reopened.read(whole, frame)
+            wanted, got = repeated(source, whole, plan.factors, frame), reopened.read(whole, frame)
             masks = [np.broadcast_to(True if b.valid is None else b.valid, b.values.shape) for b in (wanted, got)]
             np.testing.assert_array_equal(masks[1], masks[0])
 

@@ -1,14 +1,16 @@
-"""Treats the items of a call, one after the other, and writes down what became of each."""
+"""Treats the items of a call, in turn or several at once, and writes down what became of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from srkit.domain import Item, Skipped
 from srkit.upscaling.manifest import Manifest
 from srkit.upscaling.report import PARTIAL, ItemResult
 from srkit.upscaling.treatment import TileStep, Treatment
+from srkit.upscaling.workers import Numbered, treat_at_once
 
 Found = Sequence[Item | Skipped]
 Progress = Callable[[int, int, str], None]
@@ -21,42 +23,47 @@ class Batch:
     treatment: Treatment
     manifest: Manifest | None
     progress: Progress
+    workers: int = 1
 
     def treat_one(self, found: Found) -> list[ItemResult]:
         """Treat what is found, one item among it. Raises SrkitError where that fails."""
-        return self._noted(self._one(found))
+        return self._noted(self._one(found), found)
 
     def treat_all(self, found: Found) -> list[ItemResult]:
         """Treat what is found; an item that fails in any way does not stop the others."""
-        return self._noted(self._all(found))
+        return self._noted(self._all(found), found)
 
-    def _noted(self, results: Iterator[ItemResult]) -> list[ItemResult]:
-        kept = []
-        for result in results:
-            kept.append(result)
-            if self.manifest is not None:
-                self.manifest.add(result)
+    def _noted(self, results: Generator[Numbered, None, None], found: Found) -> list[ItemResult]:
+        """Write each result down as soon as it is there, and return them in the order of what was found."""
+        kept: dict[int, ItemResult] = {}
+        with closing(results):
+            for number, result in results:
+                kept[number] = result
+                if self.manifest is not None:
+                    self.manifest.add(result)
         if self.manifest is not None:
             self.manifest.put_in_order()
-        return kept
+        return [kept[number] for number in range(len(found))]
 
-    def _one(self, found: Found) -> Iterator[ItemResult]:
-        for entry in found:
+    def _one(self, found: Found) -> Generator[Numbered, None, None]:
+        for number, entry in enumerate(found):
             if isinstance(entry, Item):
-                yield self.treatment.treat(entry, self._tiles_of(entry))
+                yield number, self.treatment.treat(entry, self._tiles_of(entry))
             else:
-                yield _passed(entry)
+                yield number, _passed(entry)
 
-    def _all(self, found: Found) -> Iterator[ItemResult]:
-        total = sum(isinstance(entry, Item) for entry in found)
-        number = 0
-        for entry in found:
-            if isinstance(entry, Skipped):
-                yield _passed(entry)
-                continue
-            yield self.treatment.treat_guarded(entry, self._step(number, total, entry.path.name))
-            number += 1
-            self.progress(number, total, entry.path.name)
+    def _all(self, found: Found) -> Generator[Numbered, None, None]:
+        items = [(number, entry) for number, entry in enumerate(found) if isinstance(entry, Item)]
+        yield from ((number, _passed(entry)) for number, entry in enumerate(found) if isinstance(entry, Skipped))
+        results = self._in_turn(items) if self.workers == 1 else treat_at_once(self.treatment, items, self.workers)
+        with closing(results):
+            for done, (number, result) in enumerate(results, start=1):
+                yield number, result
+                self.progress(done, len(items), result.path.name)
+
+    def _in_turn(self, items: list[tuple[int, Item]]) -> Generator[Numbered, None, None]:
+        for done, (number, item) in enumerate(items):
+            yield number, self.treatment.treat_guarded(item, self._step(done, len(items), item.path.name))
 
     def _tiles_of(self, item: Item) -> TileStep:
         return lambda done, tiles: self.progress(done, tiles, item.path.name)

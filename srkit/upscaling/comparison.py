@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 import srkit
 from srkit.domain import Finding, Item, Options, Skipped
 from srkit.errors import InputError, UsageError
-from srkit.grid import Window
+from srkit.grid import Window, scale_between
 from srkit.image import Array, Block, BoolArray, OutputPlan, Provenance, Source
 from srkit.plugins import Plugins, open_source, verify_staged
 from srkit.upscaling.engine import read
+from srkit.upscaling.plan import scale_words
 from srkit.upscaling.session import Session
 from srkit.upscaling.verification import check_grid
 
@@ -40,7 +42,7 @@ class Comparison:
     source: Path
     output: Path
     domain: str
-    scale: tuple[int, ...]
+    scale: tuple[int | Fraction, ...]
     findings: tuple[Finding, ...]
     passed: tuple[tuple[str, str], ...] = ()
     consistency: tuple[Consistency, ...] = ()
@@ -62,7 +64,8 @@ def compare(
     """Return what is true and what is not of `output`, a file or folder that was made from `path`.
 
     The scale is that of the sizes. Options must be those that the output was made with, where they show in it.
-    Raises UsageError where either is not one item or the sizes fit no whole scale, InputError where one is broken.
+    Raises UsageError where either is not one item, or where the size is no whole multiple of the input's and the extent
+    not the same; InputError where one is broken.
     """
     session = Session.of_call(plugins, options)
     made = _one_item(session, Path(output), domain, None)
@@ -93,12 +96,12 @@ def _one_item(session: Session, path: Path, domain: str | None, made: Item | Non
 def _compared(session: Session, item: Item, source: Source, result: Source, output: Path) -> Comparison:
     scale = _scale_between(source, result, output)
     plan = OutputPlan(
-        grid=source.grid.upscaled(scale),
+        grid=source.grid.resampled(result.grid.shape),
         channels=source.channels,
         encoding=source.encoding,
         frames=source.frames,
         scale=scale,
-        provenance=_provenance(result, source, scale),
+        provenance=_provenance(result, source),
         options=session.of(item.domain),
     )
     findings = [*_on_grid(result, plan), *verify_staged(session.plugins, item.domain, source, output, plan)]
@@ -106,26 +109,35 @@ def _compared(session: Session, item: Item, source: Source, result: Source, outp
     rules: Mapping[str, str] = getattr(source, "rules", {})
     same = len(result.channels) == len(source.channels) and result.frames == source.frames
     passed = tuple((code, words) for code, words in rules.items() if same and code not in broken)
-    numbers = consistency(source, result, scale) if same else ()
+    whole = all(factor.denominator == 1 for factor in scale)
+    numbers = consistency(source, result, plan.factors) if same and whole else ()
     return Comparison(item.path, output, item.domain, scale, tuple(findings), passed, numbers)
 
 
-def _scale_between(source: Source, result: Source, output: Path) -> tuple[int, ...]:
+def _scale_between(source: Source, result: Source, output: Path) -> tuple[int | Fraction, ...]:
     before, after = source.grid.shape, result.grid.shape
-    if len(before) != len(after) or any(b % a or b < a for a, b in zip(before, after, strict=True)):
-        raise UsageError(
-            f"{output}: its size {after} is no whole multiple of the input's {before}; is it of this input?"
-        )
-    return tuple(b // a for a, b in zip(before, after, strict=True))
+    if len(before) == len(after):
+        scale = scale_between(before, after)
+        if all(factor.denominator == 1 for factor in scale) or _covers(result, source):
+            return scale
+    raise UsageError(f"{output}: its size {after} is no whole multiple of the input's {before}; is it of this input?")
 
 
-def _provenance(result: Source, source: Source, scale: tuple[int, ...]) -> Provenance:
+def _covers(result: Source, source: Source) -> bool:
+    """Tell whether both say that they cover the same part of the world."""
+    try:
+        check_grid(result.grid, source.grid.resampled(result.grid.shape))
+    except InputError:
+        return False
+    return not source.grid.is_pixel_space
+
+
+def _provenance(result: Source, source: Source) -> Provenance:
     """Return what the output itself says of how it came about, where its format can be asked."""
     said: Provenance | None = getattr(result, "provenance", None)
     if said is not None:
         return said
-    factors = [scale[axis] for role in ("row", "column", "slice") if (axis := source.roles.get(role)) is not None]
-    return Provenance(srkit.__version__, "unknown", None, "x".join(map(str, factors)))
+    return Provenance(srkit.__version__, "unknown", None, scale_words(source, result.grid.shape))
 
 
 def _on_grid(result: Source, plan: OutputPlan) -> list[Finding]:

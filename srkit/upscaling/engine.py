@@ -21,6 +21,7 @@ from srkit.upscaling.blending import Blend
 from srkit.upscaling.enlarger import Enlarger
 from srkit.upscaling.fill import fill
 from srkit.upscaling.plan import INTERPOLATION_HALO, Fit, fit
+from srkit.upscaling.resampling import Resampling
 from srkit.upscaling.route import Route, Wishes, choose_route
 from srkit.upscaling.stream import Piece, Stage, first_needed, through
 from srkit.upscaling.tiles import Asked, AxisPlan, Tile, count_tiles, iterate_tiles, mirrored
@@ -68,9 +69,18 @@ class Job:
         return AxisPlan(length, served, tile, halo, border, fitted.multiple[axis])
 
 
-def prepare(plugins: Plugins, source: Source, enlarger: Enlarger, *, domain: str, wishes: Wishes | None = None) -> Job:
+def prepare(
+    plugins: Plugins,
+    source: Source,
+    enlarger: Enlarger,
+    *,
+    domain: str,
+    wishes: Wishes | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> Job:
     """Fit `enlarger` to `source`, choose the route, and take the item's statistics.
 
+    An output of `shape` is resampled from what the enlarger makes, unless that has this shape already.
     Raises ModelError, InputError or UsageError where they do not fit.
     """
     fitted = fit(enlarger, source)
@@ -79,7 +89,10 @@ def prepare(plugins: Plugins, source: Source, enlarger: Enlarger, *, domain: str
     spec = enlarger.normalizer
     seen = chosen_channels(source, fitted.image_channels)
     found = None if spec is None or not fitted.image_channels else normalizer(plugins, domain, spec, seen)
-    return Job(source, fitted, route, found)
+    job = Job(source, fitted, route, found)
+    if shape is None or shape == job.network_grid.shape:
+        return job
+    return replace(job, stages=(Resampling(job.network_grid, source.grid.resampled(shape), source.channels),))
 
 
 def enlarge(
@@ -101,34 +114,46 @@ def enlarge(
 
 
 def run(
-    job: Job, *, outermost: int | None = None, first: tuple[int, int] = (0, 0), step: Step | None = None
+    job: Job,
+    *,
+    outermost: int | None = None,
+    first: tuple[int, int] = (0, 0),
+    stop: tuple[int, int] | None = None,
+    step: Step | None = None,
 ) -> Iterator[Piece]:
     """Yield the finished pieces: frames outermost, then ascending along axis `outermost` (the source's slab's).
 
-    Pieces that lie wholly before `first`, a frame and an index along the axis, may be left out; `step` is told
-    (done, total) tiles. A job of a `part` yields its samples alone, counted from its first; it has no stages.
+    Pieces that lie wholly before `first`, a frame and an index along the axis, may be left out, and so may those from
+    `stop` on; `step` is told (done, total) tiles. A job of a `part` yields its samples alone, counted from its first.
     """
     axis = job.source.slab.axis if outermost is None else outermost
-    if job.part is not None:
-        yield from _pieces_of_part(job, job.part.upscaled(job.fitted.factors), axis, first, step)
-        return
-    begin = (first[0], first_needed(job.network_grid, job.stages, axis, first[1]))
-    asked = Asked(axis, begin, Window.whole(job.network_grid.shape))
-    yield from through(_pieces(job, asked, step), job.network_grid, job.stages, axis, first=first)
+    whole = Window.whole(job.network_grid.shape)
+    part = whole if job.part is None else job.part.upscaled(job.fitted.factors)
+    first = (first[0], part.start[axis] + first[1])
+    if job.stages:
+        asked = Asked(axis, (first[0], first_needed(job.network_grid, job.stages, axis, first[1])), whole)
+    else:
+        asked = Asked(axis, first, part, None if stop is None else (stop[0], part.start[axis] + stop[1]))
+    pieces = through(_pieces(job, asked, step), job.network_grid, job.stages, axis, first=first)
+    yield from pieces if job.part is None else _cropped(pieces, part, (job.source.frames - 1, part.stop[axis]), axis)
 
 
-def _pieces_of_part(job: Job, part: Window, axis: int, first: tuple[int, int], step: Step | None) -> Iterator[Piece]:
-    asked = Asked(axis, (first[0], part.start[axis] + first[1]), part)
-    for piece in _pieces(job, asked, step):
-        inner = piece.part(piece.window.intersection(part))
-        yield replace(inner, window=inner.window.relative_to(part))
+def _cropped(pieces: Iterator[Piece], part: Window, end: tuple[int, int], axis: int) -> Iterator[Piece]:
+    """Yield what of `pieces` lies in `part`, counted from its first sample; none is taken from `end` on."""
+    for piece in pieces:
+        window = piece.window.intersection(part)
+        if window.size:
+            yield replace(piece.part(window), window=window.relative_to(part))
+        if (piece.frame, piece.window.start[axis]) >= end:
+            return
 
 
 def _pieces(job: Job, asked: Asked, step: Step | None) -> Iterator[Piece]:
-    total = asked.count(job.axes, job.fitted.factors, job.source.frames)
+    shape = job.axes, job.fitted.factors, job.source.frames
+    total = replace(asked, begin=(0, 0)).count(*shape)
+    done = total - asked.count(*shape)
     with job.route.applied(job.fitted.generator) as network:
         job = replace(job, fitted=replace(job.fitted, generator=network))
-        done = 0
         for frame in range(asked.begin[0], job.source.frames):
             for piece in _pieces_of_frame(job, frame, asked):
                 yield piece
@@ -225,14 +250,18 @@ def network_values(job: Job, tile: Tile, frame: int, block: Block) -> Array:
 
 
 def _denormalised(job: Job, tile: Tile, values: Array, indices: list[Indices]) -> Array:
-    """Return what the generator makes of the values of a tile, in their own units."""
+    """Return what the generator makes of the values of a tile, in their own units, mixed with their interpolation."""
     network = values if job.normalizer is None else job.normalizer.normalise(values)
     sr = _forward(job.fitted, job.route, _taken(network, indices))
     core = tile.core.relative_to(tile.window).upscaled(job.fitted.factors)
     sr = sr[(slice(None), *core.slices)]
-    if job.normalizer is None:
+    strength = job.fitted.strength
+    if job.normalizer is None and strength == 1:
         return sr
-    return job.normalizer.denormalise(sr, _interpolated(job.fitted, tile, _taken(values, indices)))
+    interpolated = _interpolated(job.fitted, tile, _taken(values, indices))
+    if job.normalizer is not None:
+        sr = job.normalizer.denormalise(sr, interpolated)
+    return sr if strength == 1 else (1 - strength) * interpolated + strength * sr
 
 
 def finished(job: Job, inner: Block, sr: Array | None, core: Window, frame: int) -> Piece:

@@ -6,25 +6,28 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from srkit.channels import ChannelChoice
 from srkit.domain import Item, Options, Skipped
 from srkit.errors import InputError, UsageError
 from srkit.files import is_address
-from srkit.grid import Scale
 from srkit.plugins import Plugins, gather
+from srkit.upscaling.aim import Aim, ScaleLike, SpacingLike
 from srkit.upscaling.batch import Batch, Progress
 from srkit.upscaling.enlarger import Enlarger, EnlargerShelf, model_named
 from srkit.upscaling.manifest import NAME, Manifest, is_manifest
 from srkit.upscaling.memory import bytes_of
 from srkit.upscaling.naming import Naming, check_collisions, file_ids
 from srkit.upscaling.production import Manner
+from srkit.upscaling.region import Region
 from srkit.upscaling.report import ItemResult, UpscaleReport
 from srkit.upscaling.route import Wishes
 from srkit.upscaling.session import Session, without_outputs
+from srkit.upscaling.shard import MERGE, Shard, repeatable
 from srkit.upscaling.treatment import Treatment
 
-ScaleLike = Scale | str | int | Sequence[int]
 PLACES = {"path", "out", "name", "overwrite", "manifest"}
-WAYS = {"resume", "skip_existing", "again", "workers", "progress", "plugins", "memory", "tile", "device"}
+WAYS = {"shard", "resume", "skip_existing", "again", "workers", "progress", "plugins", "memory", "tile", "device"}
+SHARES = {"shard", "resume", "overwrite", "progress", "plugins", "manifest", "skip_existing", "workers"}
 TOLD_BY_ITEM = {"model", "scale", "domain", "options"}
 """Arguments of `upscale` that change no output beyond rounding, and those that every item's result tells itself."""
 
@@ -34,6 +37,8 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     out: str | Path,
     *,
     scale: ScaleLike | None = None,
+    spacing: SpacingLike | None = None,
+    isotropic: bool = False,
     model: str | Path | Enlarger | None = None,
     domain: str | None = None,
     name: str | None = None,
@@ -49,6 +54,15 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     skip_existing: bool = False,
     manifest: bool | str | Path = False,
     again: bool = False,
+    workers: int = 1,
+    bands: str | None = None,
+    extra_bands: str = "refuse",
+    consistency: bool = False,
+    consistency_limit: float | None = None,
+    strength: float = 1.0,
+    window: str | None = None,
+    bbox: str | Sequence[float] | None = None,
+    shard: str | None = None,
 ) -> UpscaleReport:
     """Enlarge what is at `path` and write it to `out`: the same extent, the same storage, every tag true.
 
@@ -60,6 +74,11 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         A file name with the input's suffix (one file in), or a folder. Made with all that is needed above it.
     scale
         ``2`` for rows and columns, ``"1,1,4"`` for rows, columns and slices; None: the model's own (2 for baselines).
+    spacing, isotropic
+        In place of a scale, how far apart the output's samples shall be, in mm or in units of a raster's CRS: ``1.0``
+        for all axes, ``"1,1,1"`` for rows, columns and slices; or, all as near as the nearest are. A network enlarges
+        by the whole factor that comes nearest, the rest is resampled. The extent is kept, so the spacing becomes the
+        nearest that divides it into whole samples.
     model
         A model file, a name on the shelf, a baseline (nearest, bicubic, bspline, lanczos), or None: the best at hand.
     domain
@@ -87,6 +106,29 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         the output folder. A table, ``.csv``, is written beside it.
     again
         Enlarge outputs of srkit that lie in an input folder, too.
+    workers
+        How many items of a folder are treated at once, each in a process of its own with its part of threads and
+        memory. `progress` is then told of whole items.
+    bands
+        Which channels of an item are the model's, in the model's order: names or numbers (``"4,3,2"``), or
+        ``"position"``; None: those of the same names or wavelengths.
+    extra_bands
+        What becomes of image channels that the model does not take: ``refuse``, ``bicubic`` or ``drop``.
+    consistency
+        Make each output agree with its input, degraded as the model declares, by a fixed number of rounds.
+    consistency_limit
+        Fail an item whose output, degraded again, is off its input by more than this share of its standard deviation.
+    strength
+        The model's share, 0 to 1, in a mixture with bicubic interpolation.
+    window
+        What is wanted of each item, in its samples: ``"100:356,200:456"`` for rows and columns, a third span for
+        slices; ends may be left open. The output has the samples that the whole output has there.
+    bbox
+        The same as ``"xmin,ymin,xmax,ymax"`` in the world of the item (its CRS; with z, in the space of a volume),
+        grown to whole samples.
+    shard
+        ``"2/5"``: make that share of the slabs and keep it beside the output, which `merge` makes of all shares;
+        ``"merge"``: do that.
 
     Returns
     -------
@@ -98,11 +140,15 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     SrkitError
         Where the call cannot be meant as it stands; or, with a single item, where that fails.
     """
-    asked = sorted((name, str(value)) for name, value in locals().items() if name not in PLACES | WAYS | TOLD_BY_ITEM)
+    given = locals()
+    asked = sorted((name, str(value)) for name, value in given.items() if name not in PLACES | WAYS | TOLD_BY_ITEM)
+    call = {name: value for name, value in given.items() if name not in SHARES} if shard else {}
+    if workers < 1:
+        raise UsageError(f"{workers} workers can treat nothing; give 1 or more")
     session = Session.of_call(plugins, options)
     path, out = Path(path), Path(out)
-    factors = None if scale is None else scale if isinstance(scale, Scale) else Scale.parse(scale)
-    _check_kept(path, bool(resume or manifest or skip_existing))
+    aim = Aim.of_call(scale, spacing, isotropic=isotropic)
+    _check_kept(path, bool(resume or shard or manifest or skip_existing))
     chosen = str(model) if isinstance(model, Path) else model
     info = model_named(session.plugins, chosen)  # its domain settles what an item may be
     found = without_outputs(session.find(path, domain, info.domain if info else None), path, out)
@@ -110,20 +156,33 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     _check_found(path, found)
     single = path.is_file() or is_address(path)
     naming = Naming(out, name, single)
-    check_collisions(naming, items, "scale" if factors is None else str(factors).replace(",", "x"))
+    check_collisions(naming, items, "scale" if aim.scale is None else str(aim.scale).replace(",", "x"))
     record = _manifest(manifest or skip_existing, path, out)
     treatment = Treatment(
         session=session,
-        shelf=EnlargerShelf(session.plugins, chosen, factors),
+        shelf=EnlargerShelf(session.plugins, chosen, aim.scale, ChannelChoice.parse(bands, extra_bands)),
         naming=naming,
-        manner=Manner(file_ids(items), overwrite, resume, Wishes(device, precision, tile, bytes_of(memory))),
+        manner=Manner(
+            file_ids(items),
+            overwrite,
+            resume,
+            Wishes(device, precision, tile, bytes_of(memory)),
+            region=Region.asked(window, bbox),
+            shard=Shard.parse(shard) if shard not in (None, MERGE) else None,
+            join=shard == MERGE,
+            call=repeatable(call),
+            consistency=consistency,
+            consistency_limit=consistency_limit,
+            strength=strength,
+        ),
+        aim=aim,
         asked=str(asked),
         traced=record is not None,
         earlier=record.earlier() if record is not None and skip_existing and not overwrite else None,
         again=again or single,
     )
     alone = len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found)
-    batch = Batch(treatment, record, progress or _silent)
+    batch = Batch(treatment, record, progress or _silent, workers)
     results = batch.treat_one(found) if alone else batch.treat_all(found)
     return UpscaleReport(tuple(results), _passed_over(path, found, out), _gathered(session, results))
 

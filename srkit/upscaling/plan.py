@@ -10,8 +10,9 @@ from torch import nn
 
 import srkit
 from srkit.channels import ChannelChoice, assigned
+from srkit.data.view import chosen_channels
 from srkit.errors import InputError, ModelError
-from srkit.grid import Grid
+from srkit.grid import ROLES, Grid, scale_between
 from srkit.image import Channel, OutputPlan, Provenance, Source
 from srkit.upscaling.enlarger import Enlarger
 from srkit.upscaling.tiles import MAX_BORDER
@@ -42,6 +43,8 @@ class Fit:
         Whether each of them enters it alone.
     interpolated
         Image channels that it does not take; they are interpolated.
+    strength
+        The generator's share in a mixture with bicubic interpolation.
     """
 
     generator: nn.Module
@@ -53,6 +56,7 @@ class Fit:
     image_channels: tuple[int, ...]
     one_by_one: bool
     interpolated: tuple[int, ...] = ()
+    strength: float = 1.0
 
     @property
     def enlarged_channels(self) -> tuple[int, ...]:
@@ -85,7 +89,8 @@ def fit(enlarger: Enlarger, source: Source) -> Fit:
     axes = tuple(range(ndim)) if enlarger.generator is None else _network_axes(enlarger, source)
     _check_generator(enlarger, generator, tuple(factors[axis] for axis in axes))
     images, extra = channels_of(enlarger, source.channels)
-    least = 0 if enlarger.normalizer is None and not extra else INTERPOLATION_HALO
+    compared = enlarger.normalizer is not None or extra or enlarger.strength < 1
+    least = INTERPOLATION_HALO if compared else 0
     halo = _halo(generator, axes, factors, least)
     return Fit(
         generator,
@@ -97,6 +102,7 @@ def fit(enlarger: Enlarger, source: Source) -> Fit:
         images,
         one_by_one=enlarger.channels == 1,
         interpolated=extra,
+        strength=enlarger.strength,
     )
 
 
@@ -104,15 +110,24 @@ def output_plan(
     source: Source, grid: Grid, fitted: Fit, provenance: Provenance, options: Mapping[str, Any]
 ) -> OutputPlan:
     """Return what the output shall be: same extent, same storage, the samples of `grid`."""
+    if grid.shape != source.grid.upscaled(fitted.factors).shape:
+        own = {"network_scale": provenance.scale, "rest": "resampled (Keys cubic)"}
+        text = scale_words(source, grid.shape)
+        provenance = replace(provenance, scale=text, route={**provenance.route, **own})
     return OutputPlan(
         grid=grid,
         channels=source.channels,
         encoding=source.encoding,
         frames=source.frames,
-        scale=fitted.factors,
-        provenance=provenance,
+        scale=scale_between(source.grid.shape, grid.shape),
+        provenance=replace(provenance, methods=_methods(fitted, len(source.channels), provenance.model)),
         options=options,
     )
+
+
+def _methods(fitted: Fit, channels: int, model: str) -> tuple[str, ...]:
+    how = {**dict.fromkeys(fitted.image_channels, model), **dict.fromkeys(fitted.interpolated, "bicubic")}
+    return tuple(how.get(channel, "repeated") for channel in range(channels))
 
 
 def provenance(enlarger: Enlarger, normalizer_spec: Mapping[str, Any], route: Mapping[str, Any]) -> Provenance:
@@ -126,12 +141,19 @@ def provenance(enlarger: Enlarger, normalizer_spec: Mapping[str, Any], route: Ma
         normalizer=normalizer_spec,
         degradation=enlarger.degradation,
         perceptual=enlarger.perceptual,
+        strength=enlarger.strength,
     )
 
 
 def scale_text(enlarger: Enlarger) -> str:
     """Return the scale as it appears in names and sentences: ``2``, or ``1x1x4`` (rows, columns, slices)."""
     return str(enlarger.scale).replace(",", "x")
+
+
+def scale_words(source: Source, shape: tuple[int, ...]) -> str:
+    """Return the same for an output of `shape`, to four digits: ``1.083x1.083x5``."""
+    by_axis = scale_between(source.grid.shape, shape)
+    return "x".join(f"{float(by_axis[source.roles[role]]):.4g}" for role in ROLES if role in source.roles)
 
 
 def _role_name(source: Source, axis: int) -> str:
@@ -179,6 +201,19 @@ def channels_of(enlarger: Enlarger, channels: tuple[Channel, ...]) -> tuple[tupl
             "interpolate them with --extra-bands bicubic, or leave them out with --extra-bands drop"
         )
     return entering, extra
+
+
+def narrowed(enlarger: Enlarger, source: Source) -> tuple[Enlarger, Source]:
+    """Return both without the channels that the user wants dropped; as they are where there are none.
+
+    Raises ModelError as `fit` does.
+    """
+    if enlarger.choice.extra != "drop":
+        return enlarger, source
+    entering, extra = channels_of(enlarger, source.channels)
+    kept = [i for i in range(len(source.channels)) if i not in extra]
+    given = tuple(str(kept.index(place) + 1) for place in entering) if extra else enlarger.choice.given
+    return replace(enlarger, choice=replace(enlarger.choice, given=given)), chosen_channels(source, kept)
 
 
 def _halo(generator: nn.Module, axes: tuple[int, ...], factors: tuple[int, ...], least: int) -> tuple[int, ...] | None:

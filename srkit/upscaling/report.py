@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from srkit.domain import Finding, Options
+from srkit.upscaling.agreement import Agreement
 from srkit.upscaling.identity import Trace
 
 Status = Literal["done", "failed", "skipped"]
@@ -20,7 +21,9 @@ class ItemResult:
 
     `reason` says why an item failed or was skipped; `exit_code` is that of the failure alone. `output` is the file
     or folder that was written, or that is there already. `findings` are those of inspection, then of verification.
+    `spacing` is that of the output's rows, columns and slices, where a spacing was asked for.
     `key` tells items of one path apart; `options` are the domain's. `trace` is there where a manifest is written.
+    `consistency` says how far the output, degraded again, is its input; None where they cannot be compared.
     """
 
     path: Path
@@ -33,11 +36,13 @@ class ItemResult:
     exit_code: int = 0
     model: str = ""
     scale: str = ""
+    spacing: tuple[float, ...] = ()
     route: str = ""
     key: str = ""
     model_sha256: str | None = None
     options: Options = field(default_factory=dict)
     trace: Trace | None = None
+    consistency: Agreement | None = None
 
 
 @dataclass(frozen=True, slots=True)

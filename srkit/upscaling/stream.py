@@ -45,16 +45,14 @@ class Piece:
 class Stage(Protocol):
     """One step after the network: resampling, data consistency, a map of residuals.
 
-    Attributes
-    ----------
-    grid
-        Where the samples that it makes lie. That of the stage below, or the network's, is known to its maker.
-
     Windows span the grid on all axes but one, which may be any. `needs` must not run backwards: a window that starts
     later needs nothing earlier. A stage keeps nothing from one call to the next; it may read the item's source.
     """
 
-    grid: Grid
+    @property
+    def grid(self) -> Grid:
+        """Where the samples that it makes lie. The grid below, that of the stage before or of the network, it knows."""
+        ...
 
     def needs(self, window: Window) -> Window:
         """Return the samples of the grid below that those of `window` depend on.

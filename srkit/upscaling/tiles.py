@@ -111,28 +111,34 @@ def count_tiles(axes: tuple[AxisPlan, ...]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which output samples are asked for: those in `window`, from `begin`, a frame and an index on `axis`, on."""
+    """Which output samples are asked for: those in `window`, from `begin`, a frame and an index on `axis`, to `end`."""
 
     axis: int
     begin: tuple[int, int]
     window: Window
+    end: tuple[int, int] | None = None
 
     def meets(self, window: Window, frame: int) -> bool:
         """Tell whether samples of `window` are asked for."""
-        return (frame, window.stop[self.axis] - 1) >= self.begin and bool(window.intersection(self.window).size)
+        first, last = (frame, window.start[self.axis]), (frame, window.stop[self.axis] - 1)
+        inside = last >= self.begin and (self.end is None or first < self.end)
+        return inside and bool(window.intersection(self.window).size)
 
     def count(self, axes: tuple[AxisPlan, ...], factors: tuple[int, ...], frames: int) -> int:
         """Return the number of tiles that are asked for."""
-        across, along = 1, [0]
+        across, along = 1, [(0, 0)]
         for axis, (plan, factor) in enumerate(zip(axes, factors, strict=True)):
             low, high = self.window.start[axis], self.window.stop[axis]
             cores = [(t.core[0] * factor, t.core[1] * factor) for t in plan.tiles()]
-            lasts = [stop - 1 for start, stop in cores if start < high and stop > low]
+            met = [core for core in cores if core[0] < high and core[1] > low]
             if axis == self.axis:
-                along = lasts
+                along = met
             else:
-                across *= len(lasts)
-        return across * sum((frame, last) >= self.begin for frame in range(frames) for last in along)
+                across *= len(met)
+        end = self.end or (frames, 0)
+        return across * sum(
+            (frame, stop - 1) >= self.begin and (frame, start) < end for frame in range(frames) for start, stop in along
+        )
 
 
 def mirrored(start: int, stop: int, extent: tuple[int, int]) -> IndexArray:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from srkit.domain import Finding, Item
 from srkit.errors import InputError, SrkitError
+from srkit.grid import ROLES
 from srkit.image import Source
 from srkit.plugins import inspect_source, open_source
+from srkit.upscaling.aim import Aim
 from srkit.upscaling.enlarger import EnlargerShelf
 from srkit.upscaling.identity import Trace, identity_of, stamp_of, work_of
 from srkit.upscaling.manifest import Earlier
 from srkit.upscaling.naming import Naming, check_target, is_there
-from srkit.upscaling.plan import scale_text
+from srkit.upscaling.plan import scale_text, scale_words
 from srkit.upscaling.production import Manner, produce
 from srkit.upscaling.report import ItemResult
 from srkit.upscaling.session import Session
@@ -24,6 +26,7 @@ from srkit.upscaling.session import Session
 TileStep = Callable[[int, int], None]
 ALREADY_THERE = "the output is there already, no older than its input; give --overwrite to make it anew"
 ALREADY_DONE = "is done already: the same source, model and options"
+ALREADY_SO = "lies at the wanted spacing already; there is nothing to do"
 OWN_OUTPUT = "is an output of srkit itself; give --again to enlarge it once more"
 _log = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ class Treatment:
 
     Parameters
     ----------
+    aim
+        Which output grid is wanted.
     asked
         All that was asked for beside model, scale and options, and that changes outputs.
     traced
@@ -48,6 +53,7 @@ class Treatment:
     shelf: EnlargerShelf
     naming: Naming
     manner: Manner
+    aim: Aim = Aim()  # noqa: RUF009  a frozen value
     asked: str = ""
     traced: bool = False
     earlier: Earlier | None = None
@@ -60,11 +66,11 @@ class Treatment:
         except SrkitError as error:
             _log.debug("item failed", exc_info=True)
             reason = str(error).removeprefix(f"{item.path}: ")  # the table's first column says it already
-            return replace(_skipped(item, reason), status="failed", exit_code=error.exit_code)
+            return failed(item, reason, error.exit_code)
         except Exception as error:  # noqa: BLE001  a source or normaliser of a plugin may raise anything
             _log.debug("item failed unexpectedly", exc_info=True)
             reason = f"failed unexpectedly with {type(error).__name__}; see the traceback with --debug, and report it"
-            return replace(_skipped(item, reason), status="failed", exit_code=1)
+            return failed(item, reason, 1)
 
     def treat(self, item: Item, step: TileStep | None = None) -> ItemResult:
         """Treat an item; `step` is told (tiles done, tiles in all). Raises what went wrong."""
@@ -81,15 +87,19 @@ class Treatment:
         _check_refusals(item, findings)
         if not self.again and any(finding.level == "own" for finding in findings):
             return _skipped(item, OWN_OUTPUT)
-        enlarger = self.shelf.choose(item.domain, source)
-        target = self.naming.target(item, scale_text(enlarger))
+        shape = self.aim.shape(source)
+        if shape == source.grid.shape:
+            return _skipped(item, ALREADY_SO)
+        enlarger = self.shelf.choose(item.domain, source, shape)
+        scale = scale_text(enlarger) if shape is None else scale_words(source, shape)
+        target = self.naming.target(item, scale)
         if self.manner.resume and not self.manner.overwrite and is_there(target, item):
             return _skipped(item, ALREADY_THERE, target)
         work = work_of(enlarger, self.session.of(item.domain), self.asked)
         done = None if self.earlier is None else self.earlier.untouched(target)
         if done is not None and done.is_of(item, work):
             return _skipped(item, ALREADY_DONE, target)
-        manner = replace(self.manner, overwrite=self.manner.overwrite or done is not None, step=step)
+        manner = replace(self.manner, overwrite=self.manner.overwrite or done is not None, step=step, shape=shape)
         check_target(target, item, manner.inputs, overwrite=manner.overwrite)
         trace = Trace(identity_of(item), stamp_of(item), work) if self.traced else None
         product = produce(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
@@ -99,14 +109,29 @@ class Treatment:
             key=item.key,
             status="done",
             output=target,
+            reason=f"shard {product.shard} is kept; `srkit merge {target}` joins all" if product.shard else "",
             findings=(*findings, *product.findings),
             model=enlarger.name,
             model_sha256=enlarger.sha256,
-            scale=scale_text(enlarger),
+            scale=scale,
+            spacing=_spacing(source, shape),
             options=self.session.of(item.domain),
             route=product.route.explain(),
-            trace=None if trace is None else trace.left(target, product.kinds),
+            consistency=product.agreement,
+            trace=None if trace is None or product.shard else trace.left(target, product.kinds),
         )
+
+
+def _spacing(source: Source, shape: tuple[int, ...] | None) -> tuple[float, ...]:
+    if shape is None:
+        return ()
+    spacing = source.grid.resampled(shape).spacing
+    return tuple(spacing[source.roles[role]] for role in ROLES if role in source.roles)
+
+
+def failed(item: Item, reason: str, exit_code: int) -> ItemResult:
+    """Return the result of an item that failed."""
+    return ItemResult(item.path, item.domain, "failed", reason=reason, exit_code=exit_code, key=item.key)
 
 
 def _skipped(item: Item, reason: str, output: Path | None = None) -> ItemResult:

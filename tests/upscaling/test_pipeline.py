@@ -277,7 +277,7 @@ def test_a_resumed_run_gives_the_same_bytes(plugins: Plugins, tmp_path: Path, ar
     with pytest.raises(KeyboardInterrupt):
         run(plugins, path, tmp_path / "b.npy", **more, tile=12, progress=interrupt)
     assert not (tmp_path / "b.npy").exists()
-    assert (tmp_path / ".b.npy.srkit-resume" / "journal.jsonl").exists()
+    assert (tmp_path / ".b.npy.srkit-resume" / "shard-1.jsonl").exists()
     run(plugins, path, tmp_path / "b.npy", **more, progress=lambda done, total, note: totals.append(total))
     assert (tmp_path / "b.npy").read_bytes() == (tmp_path / "straight.npy").read_bytes()
     assert not (tmp_path / ".b.npy.srkit-resume").exists()
@@ -321,9 +321,7 @@ def test_finished_slabs_are_not_computed_again(plugins: Plugins, tmp_path: Path,
     assert len(calls) == 15  # three rows that were not finished
 
 
-def test_other_work_is_not_resumed(
-    plugins: Plugins, tmp_path: Path, array: np.ndarray, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_other_work_is_refused_and_begun_anew_when_asked(plugins: Plugins, tmp_path: Path, array: np.ndarray) -> None:
     path, out = save(tmp_path / "a.npy", array), tmp_path / "b.npy"
 
     def interrupt(done: int, total: int, note: str) -> None:
@@ -333,8 +331,9 @@ def test_other_work_is_not_resumed(
     with pytest.raises(KeyboardInterrupt):
         run(plugins, path, out, model="nearest", resume=True, tile=8, progress=interrupt)
     save(path, array[:, ::-1])
-    run(plugins, path, out, model="nearest", resume=True)
-    assert "starting afresh" in caplog.text
+    with pytest.raises(UsageError, match=r"other work was begun there.*--overwrite to begin anew"):
+        run(plugins, path, out, model="nearest", resume=True)
+    run(plugins, path, out, model="nearest", resume=True, overwrite=True)
     np.testing.assert_array_equal(load(out), array[:, ::-1].repeat(2, 1).repeat(2, 2))
 
 
@@ -352,14 +351,14 @@ def test_a_damaged_journal_costs_work_and_never_truth(
         run(plugins, path, out, model="nearest", resume=True, tile=8, progress=interrupt)
     folder = tmp_path / ".b.npy.srkit-resume"
     if damage == "torn line":
-        with (folder / "journal.jsonl").open("a") as file:
+        with (folder / "shard-1.jsonl").open("a") as file:
             file.write('{"number": 3, "fra')
     if damage == "lost slab":
-        (folder / "000001.npz").unlink()
+        (folder / "000001.npy").unlink()
     if damage == "flipped bit":
-        data = bytearray((folder / "000001.npz").read_bytes())
+        data = bytearray((folder / "000001.npy").read_bytes())
         data[-200] ^= 1
-        (folder / "000001.npz").write_bytes(data)
+        (folder / "000001.npy").write_bytes(data)
     run(plugins, path, out, model="nearest", resume=True)
     np.testing.assert_array_equal(load(out), array.repeat(2, 1).repeat(2, 2))
 
