@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from srkit.grid import Window
-from srkit.image import Array
+from srkit.image import Array, BoolArray
 
 if TYPE_CHECKING:
     from torch import nn
@@ -193,11 +193,20 @@ class LossFactory:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A named figure of merit. `compute(sr, hr, valid, data_range)` takes ``(C, *spatial)`` arrays in stored units."""
+    """A named figure of merit. `compute(sr, hr, valid, data_range)` takes ``(C, *spatial)`` arrays in stored units.
+
+    Where `scaled` is set, it also takes ``scale``, the number of HR samples that an LR sample has along a scaled axis.
+    """
 
     name: str
     compute: Callable[..., float]
     higher_is_better: bool = True
+    scaled: bool = False
+
+    def of(self, sr: Array, hr: Array, valid: BoolArray | None, data_range: float, scale: float) -> float:
+        """Return the figure; `scale` is handed on to those that take it."""
+        more = {"scale": scale} if self.scaled else {}
+        return float(self.compute(sr, hr, valid, data_range, **more))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,19 +64,22 @@ def srkit_losses() -> Sequence[LossFactory]:
 
 @hookimpl(trylast=True)
 def srkit_metrics() -> Sequence[Metric]:
-    """Return PSNR, SSIM, MSE, MS-SSIM and the spectral angle."""
+    """Return PSNR, SSIM, MSE, MS-SSIM, bias, the index of Wang and Bovik, the spectral angle, and ERGAS."""
     return [
         Metric("psnr", partial(_metric, "metrics", "psnr")),
         Metric("ssim", partial(_metric, "metrics", "ssim")),
         Metric("mse", partial(_metric, "metrics", "mse"), higher_is_better=False),
         Metric("ms_ssim", partial(_metric, "multiscale", "ms_ssim")),
+        Metric("uiqi", partial(_metric, "quality", "uiqi")),
+        Metric("bias", partial(_metric, "metrics", "bias"), higher_is_better=False),
         Metric("sam", partial(_metric, "spectral", "sam"), higher_is_better=False),
+        Metric("ergas", partial(_metric, "spectral", "ergas"), higher_is_better=False, scaled=True),
     ]
 
 
-def _metric(module: str, name: str, sr: Any, hr: Any, valid: Any, data_range: float) -> float:
+def _metric(module: str, name: str, sr: Any, hr: Any, valid: Any, data_range: float, **more: float) -> float:
     compute = getattr(import_module(f"srkit.evaluation.{module}"), name)
-    return float(compute(sr, hr, data_range=data_range, valid=valid))
+    return float(compute(sr, hr, data_range=data_range, valid=valid, **more))
 
 
 @hookimpl(trylast=True)

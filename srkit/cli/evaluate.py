@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from srkit.evaluation import EvaluationTable
 
 TITLES = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM", "sam": "SAM, degrees"}
+TITLES |= {"uiqi": "UIQI", "bias": "bias", "ergas": "ERGAS"}
 
 
 def evaluate(
@@ -39,7 +40,7 @@ def evaluate(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Degrade high-resolution items, upscale them again, and compare; bicubic and B-spline are always in the table."""
+    """Degrade high-resolution items, upscale them again, and compare; the interpolations are always in the table."""
     tune_allocator()
     session = session_of(context)
     if benchmark is not None:
@@ -113,4 +114,10 @@ def _caption(table: EvaluationTable, items: int) -> str:
 
 
 def _number(value: float, metric: str) -> str:
-    return f"{value:.4f}" if metric in ("ssim", "ms_ssim") else f"{value:.2f}" if abs(value) < 1e4 else f"{value:.4g}"
+    return (
+        f"{value:.4f}"
+        if metric in ("ssim", "ms_ssim", "uiqi")
+        else f"{value:.2f}"
+        if abs(value) < 1e4
+        else f"{value:.4g}"
+    )

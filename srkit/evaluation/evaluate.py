@@ -16,6 +16,7 @@ from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError
 from srkit.evaluation.reference import Reference, make_reference
 from srkit.evaluation.table import EvaluationRow, EvaluationTable, SkippedItem, in_order
 from srkit.grid import Scale
+from srkit.image import Array, BoolArray
 from srkit.models.file import read_info
 from srkit.models.shelf import find_model
 from srkit.networks.interpolation import KINDS, Kind
@@ -23,7 +24,7 @@ from srkit.plugins import Plugins, load_plugins
 from srkit.upscaling.engine import enlarge, enlarge_whole
 from srkit.upscaling.enlarger import Enlarger
 
-BASELINES: tuple[Kind, ...] = ("bicubic", "bspline")
+BASELINES: tuple[Kind, ...] = ("nearest", "bicubic", "bspline", "lanczos")
 DEFAULT_SCALE = Scale(2, 2)
 ProgressCall = Callable[[int, int, str], None]
 
@@ -35,6 +36,11 @@ class Terms:
     scale: Scale
     degradation: Sequence[Mapping[str, Any]] | None
     metrics: Mapping[str, Metric]
+
+    def figures(self, sr: Array, hr: Array, valid: BoolArray | None, data_range: float) -> dict[str, float]:
+        """Return every figure of merit by its name."""
+        scale = max(self.scale.factors)
+        return {name: metric.of(sr, hr, valid, data_range, scale) for name, metric in self.metrics.items()}
 
 
 def evaluate(  # noqa: PLR0913  each is a choice of the user's
@@ -48,7 +54,7 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
     plugins: Plugins | None = None,
     progress: ProgressCall | None = None,
 ) -> EvaluationTable:
-    """Return figures of `models` and of bicubic and B-spline interpolation on the items at `path`.
+    """Return figures of `models` and of all interpolations on the items at `path`.
 
     Parameters
     ----------
@@ -190,30 +196,31 @@ def _rows_of(
         )
     finally:
         source.close()
-    data_range = data_range_of(reference.hr, reference.valid, reference.encoding)
-    return [
-        EvaluationRow(
-            str(item.path),
-            enlarger.name,
-            _figures(plugins, item.domain, reference, enlarger, terms.metrics, data_range),
-            data_range,
-        )
-        for enlarger in rivals
-    ]
+    return [_row_of(plugins, item, reference, enlarger, terms) for enlarger in rivals]
 
 
-def _figures(
-    plugins: Plugins,
-    domain: str,
-    reference: Reference,
-    enlarger: Enlarger,
-    metrics: Mapping[str, Metric],
-    data_range: float,
-) -> dict[str, float]:
-    pieces = enlarge(plugins, reference.lr, enlarger, domain=domain)
+def _row_of(plugins: Plugins, item: Item, reference: Reference, enlarger: Enlarger, terms: Terms) -> EvaluationRow:
+    """Return the figures of one model on one item: of all channels together, and of each where there are several."""
+    pieces = enlarge(plugins, reference.lr, enlarger, domain=item.domain)
     block = enlarge_whole(pieces, reference.hr.shape[1:])
     valid = reference.valid
     if block.valid is not None:
         valid = block.valid if valid is None else np.asarray(block.valid & valid)
-    sr = reference.as_stored(block.values)
-    return {name: float(metric.compute(sr, reference.hr, valid, data_range)) for name, metric in metrics.items()}
+    sr, hr = reference.as_stored(block.values), reference.hr
+    data_range = data_range_of(hr, valid, reference.encoding)
+    channels = [channel.name for channel in reference.lr.channels] if len(hr) > 1 else []
+    return EvaluationRow(
+        str(item.path),
+        enlarger.name,
+        terms.figures(sr, hr, valid, data_range),
+        data_range,
+        {
+            name: terms.figures(sr[i : i + 1], hr[i : i + 1], _one(valid, i), data_range)
+            for i, name in enumerate(channels)
+        },
+    )
+
+
+def _one(valid: BoolArray | None, channel: int) -> BoolArray | None:
+    """Return the validity of one channel."""
+    return valid if valid is None or valid.shape[0] == 1 else valid[channel : channel + 1]

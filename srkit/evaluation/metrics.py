@@ -29,6 +29,17 @@ def mse(sr: Array, hr: Array, *, data_range: float | None = None, valid: BoolArr
     return float(squares.mean()) if squares.size else math.nan
 
 
+def bias(sr: Array, hr: Array, *, data_range: float | None = None, valid: BoolArray | None = None) -> float:
+    """Return how far means differ, in stored units: the mean over channels of the absolute difference of their means.
+
+    `data_range` is not needed. Channels without valid samples do not count; NaN where there is none with some.
+    """
+    a, b = paired(sr, hr)
+    counted = np.broadcast_to(True if valid is None else valid, a.shape)
+    found = [abs(float((x - y)[mask].mean())) for x, y, mask in zip(a, b, counted, strict=True) if mask.any()]
+    return float(np.mean(found)) if found else math.nan
+
+
 def psnr(sr: Array, hr: Array, *, data_range: float, valid: BoolArray | None = None) -> float:
     """Return the peak signal-to-noise ratio in dB over all channels together; infinite where both are equal."""
     error = mse(sr, hr, valid=valid)
@@ -59,11 +70,14 @@ def ssim(sr: Array, hr: Array, *, data_range: float, valid: BoolArray | None = N
     return counted_mean(similarity(a, b, axes, data_range), valid, axes)
 
 
-def counted_mean(values: FloatArray, valid: BoolArray | None, axes: Sequence[int]) -> float:
-    """Return the mean over channels of the mean over windows without invalid samples; NaN where none is left."""
+def counted_mean(values: FloatArray, valid: BoolArray | None, axes: Sequence[int], size: int = 2 * RADIUS + 1) -> float:
+    """Return the mean over channels of the mean over windows without invalid samples; NaN where none is left.
+
+    Windows have `size` samples along each of `axes`.
+    """
     if valid is None:
         return float(values.mean())
-    counted = np.broadcast_to(_eroded(valid, axes), values.shape)
+    counted = np.broadcast_to(eroded(valid, axes, size), values.shape)
     means = [channel[mask].mean() for channel, mask in zip(values, counted, strict=True) if mask.any()]
     return float(np.mean(means)) if means else math.nan
 
@@ -99,10 +113,10 @@ def _blurred(values: FloatArray, axes: Sequence[int]) -> FloatArray:
     return values
 
 
-def _eroded(valid: BoolArray, axes: Sequence[int]) -> BoolArray:
-    """Return which windows hold valid samples only."""
+def eroded(valid: BoolArray, axes: Sequence[int], size: int) -> BoolArray:
+    """Return which windows of `size` samples along `axes` hold valid samples only."""
     for axis in axes:
-        valid = np.asarray(np.lib.stride_tricks.sliding_window_view(valid, 2 * RADIUS + 1, axis=axis).all(axis=-1))
+        valid = np.asarray(np.lib.stride_tricks.sliding_window_view(valid, size, axis=axis).all(axis=-1))
     return valid
 
 

@@ -28,12 +28,17 @@ def sam(sr: Array, hr: Array, *, data_range: float | None = None, valid: BoolArr
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
 
 
-def ergas(sr: Array, hr: Array, *, scale: float, valid: BoolArray | None = None) -> float:
+def ergas(
+    sr: Array, hr: Array, *, scale: float, data_range: float | None = None, valid: BoolArray | None = None
+) -> float:
     """Return Wald's relative global error, ``100 / scale * sqrt(mean over bands of MSE / mean^2)``; lower is better.
 
-    `scale` is how many HR samples an LR sample has along an axis. NaN where a band has no valid sample or the mean 0.
+    After Wald 2000 ("Quality of high resolution synthesised images"). `scale` is how many HR samples an LR sample has
+    along an axis; `data_range` is not needed. NaN for one band, and where a band has no valid sample or the mean 0.
     """
     a, b = paired(sr, hr)
+    if len(a) < 2:
+        return math.nan
     counted = np.broadcast_to(True if valid is None else valid, a.shape)
     terms = []
     for x, y, mask in zip(a, b, counted, strict=True):

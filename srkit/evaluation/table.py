@@ -17,13 +17,15 @@ Number = float | None
 class EvaluationRow:
     """Figures of one model on one item, in the item's stored units.
 
-    `data_range` is what PSNR and SSIM refer to; `metrics` holds figures by name.
+    `data_range` is what PSNR and SSIM refer to; `metrics` holds figures by name, `channels` those of each channel by
+    its own name, where an item has several.
     """
 
     item: str
     model: str
     metrics: Mapping[str, float]
     data_range: float
+    channels: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,15 @@ class EvaluationTable:
 
 
 def _row(row: EvaluationRow) -> dict[str, Any]:
-    return {"item": row.item, "model": row.model, "data_range": row.data_range, **_plain(row.metrics)}
+    figures: dict[str, Any] = {
+        "item": row.item,
+        "model": row.model,
+        "data_range": row.data_range,
+        **_plain(row.metrics),
+    }
+    if row.channels:
+        figures["channels"] = {name: _plain(found) for name, found in row.channels.items()}
+    return figures
 
 
 def _plain(numbers: Mapping[str, float]) -> dict[str, Number]:

@@ -93,7 +93,7 @@ def figures(patches: Sequence[HeldOut], enlarge: Callable[[HeldOut], Array], met
         hr = _stacked([patch.pair.hr for patch in chosen])
         valid = _stacked_validity([patch.pair for patch in chosen])
         for name, metric in metrics.items():
-            rows[name].append(float(metric.compute(sr, hr, valid, chosen[0].data_range)))
+            rows[name].append(float(metric.of(sr, hr, valid, chosen[0].data_range, max(chosen[0].scale))))
     return {name: _mean(values) for name, values in rows.items()}
 
 

@@ -86,8 +86,8 @@ def test_training_then_upscaling_then_evaluating(srkit: Shell) -> None:
     assert np.load(srkit.folder / "s0.npy").dtype == np.uint16
 
     table = json.loads(srkit("evaluate", "scenes", "--model", model, "--json").stdout)
-    assert table["models"] == ["npy-x2", "bicubic", "bspline"]
-    assert len(table["rows"]) == 12
+    assert table["models"] == ["npy-x2", "nearest", "bicubic", "bspline", "lanczos"]
+    assert len(table["rows"]) == 4 * 5
 
     shown = json.loads(srkit("models", "show", model, "--json").stdout)
     assert (shown["domain"], shown["scale"]) == ("npy", "2")

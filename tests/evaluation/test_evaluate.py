@@ -77,8 +77,8 @@ def test_a_volume_in_plane_equals_its_planes(save_array, toy_plugins):
 
 def test_models_and_baselines_stand_in_one_table(model, toy_data, toy_plugins):
     table = evaluate(toy_data, models=[str(model)], plugins=toy_plugins)
-    assert table.models == ("toy-x2", "bicubic", "bspline")
-    assert len(table.rows) == 3 * 6
+    assert table.models == ("toy-x2", "nearest", "bicubic", "bspline", "lanczos")
+    assert len(table.rows) == 5 * 6
     content = json.loads(table.to_json())
     assert set(content["summary"]["toy-x2"]["psnr"]) == {"mean", "sd", "median", "worst", "items"}
     assert content["summary"]["bicubic"]["psnr"]["mean"] == pytest.approx(np.mean(table.values("bicubic", "psnr")))
@@ -102,7 +102,7 @@ def test_a_broken_item_is_named_and_the_others_are_done(save_array, toy_plugins)
     table = evaluate(path.parent, scale=Scale(2, 2), plugins=toy_plugins)
     assert [entry.item for entry in table.skipped] == [str(path.with_name("b_image.npy"))]
     assert table.exit_code == 4
-    assert len(table.rows) == 2
+    assert len(table.rows) == 4
 
 
 def test_a_model_of_another_scale_is_refused(model, toy_data, toy_plugins):
@@ -121,3 +121,16 @@ def test_progress_is_told(toy_data, toy_plugins):
     told = []
     evaluate(toy_data, plugins=toy_plugins, progress=lambda *call: told.append(call))
     assert [done for done, _, _ in told] == list(range(7))
+
+
+def test_figures_of_each_channel_stand_beside_those_of_all(save_array, toy_plugins):
+    path = save_array("a_bands", (2, 40, 40))
+    table = evaluate(path, scale=Scale(4, 4), degradation=AREA, plugins=toy_plugins)
+    row = next(row for row in table.rows if row.model == "bicubic")
+    assert set(row.channels) == {"band 0", "band 1"}
+    assert np.mean([found["mse"] for found in row.channels.values()]) == pytest.approx(row.metrics["mse"])
+    assert math.isnan(row.channels["band 0"]["ergas"])
+    assert row.metrics["ergas"] > 0
+    content = next(row for row in json.loads(table.to_json())["rows"] if row["model"] == "bicubic")
+    assert content["channels"]["band 1"]["uiqi"] == pytest.approx(row.channels["band 1"]["uiqi"])
+    assert content["channels"]["band 1"]["sam"] is None

@@ -49,4 +49,5 @@ def test_ergas_counts_valid_samples_only():
 
 
 def test_ergas_of_a_band_without_brightness_is_no_number():
-    assert math.isnan(ergas(np.ones((1, 2, 2)), np.zeros((1, 2, 2)), scale=2))
+    assert math.isnan(ergas(np.ones((2, 2, 2)), np.zeros((2, 2, 2)), scale=2))
+    assert math.isnan(ergas(np.ones((1, 2, 2)), np.ones((1, 2, 2)), scale=2))
