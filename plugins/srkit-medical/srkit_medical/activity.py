@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srkit.domain import Finding, Item
+from srkit.domain import Finding, Item, Options
 from srkit.image import Source
 from srkit_medical.nifti.names import stem_of, suffix_of
 
@@ -14,12 +14,13 @@ TOLERANCE = 0.01
 """Share of a volume's activity by which an output may differ."""
 
 
-def verify_activity(source: Source, staged: Path) -> list[Finding]:
+def verify_activity(source: Source, staged: Path, options: Options) -> list[Finding]:
     """Return a failure for each frame whose activity (sum of value times voxel volume) moved by more than 1 %.
 
-    `staged` is a volume, or the folder of a series. Nothing is said where the output covers another part of space.
+    `staged` is a volume, or the folder of a series, opened with the domain's `options`. Nothing is said where the
+    output covers another part of space.
     """
-    output = _reopened(source, staged)
+    output = _reopened(source, staged, options)
     try:
         if not np.isclose(_volume(output), _volume(source), rtol=1e-3):
             return []
@@ -57,12 +58,12 @@ def _volume(source: Source) -> float:
     return float(np.prod(source.grid.spacing) * np.prod(source.grid.shape))
 
 
-def _reopened(source: Source, staged: Path) -> Source:
+def _reopened(source: Source, staged: Path, options: Options) -> Source:
     if type(source).__module__.startswith("srkit_medical.dicom."):
         from srkit_medical.dicom.source import open_series
 
         paths = tuple(sorted(staged.iterdir())) if staged.is_dir() else (staged,)
-        return open_series(Item(paths, "pet", suffix="" if staged.is_dir() else ".dcm"), {})
+        return open_series(Item(paths, "pet", suffix="" if staged.is_dir() else ".dcm"), options)
     from srkit_medical.nifti.source import open_file
 
-    return open_file(Item((staged,), "pet", stem=stem_of(staged), suffix=suffix_of(staged)), {})
+    return open_file(Item((staged,), "pet", stem=stem_of(staged), suffix=suffix_of(staged)), options)

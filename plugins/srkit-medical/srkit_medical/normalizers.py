@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class LinearNormalizer:
     spec: Mapping[str, Any]
     low: float
     high: float
+    by_item: ClassVar[bool] = True
 
     def normalise(self, values: Array) -> Array:
         """Return ``(C, *spatial)`` values in network range, float32."""
@@ -143,6 +144,12 @@ def _by_maximum(spec: Mapping[str, Any], source: Source) -> Normalizer:
 
 def _by_percentiles(spec: Mapping[str, Any], source: Source) -> Normalizer:
     """Take the percentiles of the foreground of all frames, thinned to a few million samples."""
+    quantity = getattr(source, "quantity", "")
+    if quantity:
+        raise InputError(
+            f"is a map of {quantity}, whose numbers mean something, and percentiles of each map would lose that; "
+            "use a model with a fixed range (normaliser of kind range), or an interpolation"
+        )
     values = _samples(source)
     body = _foreground(values)
     low, high = (float(x) for x in np.percentile(body, [spec["low"], spec["high"]]))

@@ -89,7 +89,7 @@ def srkit_verify(domain: str, source: Source, staged: Path, plan: OutputPlan) ->
     if domain == "pet" and not findings:
         from srkit_medical.activity import verify_activity
 
-        return verify_activity(source, staged)
+        return verify_activity(source, staged, plan.options)
     return findings
 
 

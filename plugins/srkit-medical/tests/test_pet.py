@@ -114,21 +114,21 @@ class Louder:
 def test_an_output_with_more_activity_does_not_appear(tmp_path: Path) -> None:
     values = lesions()
     source = opened(write(tmp_path / "a.nii.gz", values))
-    assert verify_activity(source, write(tmp_path / "same.nii.gz", 1.005 * values)) == []
-    (finding,) = verify_activity(source, write(tmp_path / "more.nii.gz", 1.02 * values))
+    assert verify_activity(source, write(tmp_path / "same.nii.gz", 1.005 * values), {}) == []
+    (finding,) = verify_activity(source, write(tmp_path / "more.nii.gz", 1.02 * values), {})
     assert (finding.level, finding.code) == ("failure", "I4")
     assert "+2 %" in finding.text
 
 
 def test_a_part_of_a_volume_is_not_held_to_the_activity_of_the_whole(tmp_path: Path) -> None:
     source = opened(write(tmp_path / "a.nii.gz", lesions()))
-    assert verify_activity(source, write(tmp_path / "part.nii.gz", lesions()[:10])) == []
+    assert verify_activity(source, write(tmp_path / "part.nii.gz", lesions()[:10]), {}) == []
 
 
 def test_each_frame_is_held_to_its_own_activity(tmp_path: Path) -> None:
     values = np.stack([lesions(), lesions()], axis=-1)
     source = opened(write(tmp_path / "a.nii.gz", values))
-    (finding,) = verify_activity(source, write(tmp_path / "b.nii.gz", values * [1.0, 0.97]))
+    (finding,) = verify_activity(source, write(tmp_path / "b.nii.gz", values * [1.0, 0.97]), {})
     assert "frame 2" in finding.text
 
 

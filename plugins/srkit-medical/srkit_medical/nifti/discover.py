@@ -32,18 +32,19 @@ def discover_files(root: Path, options: Mapping[str, Options]) -> Iterator[Item 
     NIfTI does not say what it shows; a BIDS description beside it does.
     """
     base = root.parent if root.is_file() else root
+    components = any(options.get(name, {}).get("per_component", False) for name in NAMES)
     for path, _ in files_below(root):
-        yield from _found_in(path, base, named=path == root)
+        yield from _found_in(path, base, named=path == root, components=components)
 
 
-def _found_in(path: Path, base: Path, *, named: bool) -> Iterator[Item | Skipped]:
+def _found_in(path: Path, base: Path, *, named: bool, components: bool) -> Iterator[Item | Skipped]:
     head = peek(path, 540)
     kind = sniff(head)[0]
     suffix = suffix_of(path).lower()
     if suffix == ".img" and kind is None:
         header = next((p for p in (path.with_suffix(".hdr"), path.with_suffix(".HDR")) if p.is_file()), None)
         if named and header is not None:  # in a folder the header is met by itself
-            yield from _found_in(header, base, named=False)
+            yield from _found_in(header, base, named=False, components=components)
     elif kind is None and (suffix in CLAIMING or (suffix == ".hdr" and head[:4] in SIZES)):
         yield Skipped(path, "is named as a NIfTI or MGH file and is none, or is damaged; fetch it again")
     elif kind == "analyze":
@@ -51,12 +52,12 @@ def _found_in(path: Path, base: Path, *, named: bool) -> Iterator[Item | Skipped
     elif kind == "mgh" and suffix not in CLAIMING:
         return
     elif kind is not None:
-        yield from _items(path, base)
+        yield from _items(path, base, components=components)
 
 
-def _items(path: Path, base: Path) -> Iterator[Item | Skipped]:
+def _items(path: Path, base: Path, *, components: bool) -> Iterator[Item | Skipped]:
     try:
-        header = read_header(path)
+        header = read_header(path, components=components)
     except InputError as error:
         yield Skipped(path, str(error).removeprefix(f"{path}: "))
         return

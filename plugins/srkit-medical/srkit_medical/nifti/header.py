@@ -33,6 +33,8 @@ NOT_IMAGES = {
     2004: "colours",
 }
 """Intent codes of files whose numbers are no grey values."""
+COMPONENTS = (1004, 1005, 1006, 1007)
+"""Those whose components are numbers on a grid all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class VolumeHeader:
     fields
         nibabel's header object; not to be changed.
     shape
-        All axes: up to three spatial ones, then time, then trailing ones of length 1.
+        All axes: up to three spatial ones, then time, then components or trailing ones of length 1.
     dtype
         Stored type, with its byte order.
     slope, intercept
@@ -107,8 +109,10 @@ def sniff(head: bytes) -> tuple[Kind | None, str]:
     return ("mgh" if is_mgh else None), ">"
 
 
-def read_header(path: Path) -> VolumeHeader:
+def read_header(path: Path, *, components: bool = False) -> VolumeHeader:
     """Return the header of a file, tested. A pair is named by its ``.hdr`` file.
+
+    With `components`, a fifth axis (of vectors, tensors) is taken as more volumes on the same grid.
 
     Raises InputError if the header is broken, claims more voxels than the file can hold, or describes voxels that
     no grey-value network may treat (complex numbers, colours, vectors).
@@ -118,7 +122,7 @@ def read_header(path: Path) -> VolumeHeader:
         if kind == "mgh":
             header = _read_mgh(path)
         elif kind in ("nifti1", "nifti2"):
-            header = _read_nifti(path, kind, order)
+            header = _read_nifti(path, kind, order, components=components)
         else:
             raise InputError(f"{path}: is not a NIfTI or MGH file, or its header is damaged; fetch it again")
         check_claim(header.data_path, header.offset + header.data_size)
@@ -130,7 +134,7 @@ def read_header(path: Path) -> VolumeHeader:
 # --- NIfTI ---------------------------------------------------------------------------------------------------------
 
 
-def _read_nifti(path: Path, kind: Kind, order: str) -> VolumeHeader:
+def _read_nifti(path: Path, kind: Kind, order: str, *, components: bool) -> VolumeHeader:
     klass = nibabel.Nifti1Header if kind == "nifti1" else nibabel.Nifti2Header
     size = klass.template_dtype.itemsize
     with unpacking(path) as file:
@@ -140,7 +144,7 @@ def _read_nifti(path: Path, kind: Kind, order: str) -> VolumeHeader:
         extensions = _extensions(file.read(offset - size if single else LONGEST_EXTENSION), order)
     shape = _shape(path, fields)
     _fix_zooms(path, fields, min(3, len(shape)))
-    _check_intent(path, int(fields["intent_code"]), shape)
+    _check_kind(path, int(fields["intent_code"]), shape, components=components)
     slope, intercept = _scaling(path, fields)
     data_path = path if single else data_file_of(path)
     dtype = _dtype(path, fields)
@@ -190,8 +194,6 @@ def _shape(path: Path, fields: Any) -> tuple[int, ...]:
     shape = tuple(dim[1 : dim[0] + 1])
     if len(shape) < 2:
         raise InputError(f"{path}: has one axis; srkit treats images of two or three")
-    if math.prod(shape[4:]) > 1:
-        raise InputError(f"{path}: has more than four axes {shape}; split its components into files of their own")
     return shape
 
 
@@ -204,9 +206,15 @@ def _fix_zooms(path: Path, fields: Any, ndim: int) -> None:
         fields["pixdim"][0] = 1  # as the standard says of a qfac of 0
 
 
-def _check_intent(path: Path, code: int, shape: tuple[int, ...]) -> None:
+def _check_kind(path: Path, code: int, shape: tuple[int, ...], *, components: bool) -> None:
+    if components and (code not in NOT_IMAGES or code in COMPONENTS):
+        return
+    alone = "name the option `per_component` to treat each alone"
+    advice = f"{alone}, or leave it out" if code in COMPONENTS else "leave it out"
     if code in NOT_IMAGES:
-        raise InputError(f"{path}: holds {NOT_IMAGES[code]} by its intent code {code}, not grey values; leave it out")
+        raise InputError(f"{path}: holds {NOT_IMAGES[code]} by its intent code {code}, not grey values; {advice}")
+    if math.prod(shape[4:]) > 1:
+        raise InputError(f"{path}: has more than four axes {shape}; {alone}")
 
 
 def _scaling(path: Path, fields: Any) -> tuple[float, float]:

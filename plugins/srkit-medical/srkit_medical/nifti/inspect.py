@@ -93,6 +93,9 @@ def _on_voxels(source: NiftiSource, numbers: Survey) -> Iterator[Finding]:
         yield Finding("warning", "has two distinct values only; if it is a mask, name the option `label`", "N10")
     if numbers.invalid:
         yield Finding("info", f"has {numbers.invalid} voxels that are no numbers; they stay so in the output", "N11")
+    if source.quantity:
+        text = f"is a map of {source.quantity} by its name; a network with percentiles refuses it, interpolate it"
+        yield Finding("warning", text, "I5")
     if _may_be_phase(source, numbers):
         yield Finding("warning", "may hold wrapped phase, which must not be interpolated: unwrap it first", "N16")
 

@@ -19,6 +19,7 @@ from srkit_medical.nifti.compression import is_gzip, unpacked_copy
 from srkit_medical.nifti.geometry import Forms, forms_of, forms_of_part, grid_of, roles_of
 from srkit_medical.nifti.header import VolumeHeader, mgh_footer_size, read_header, with_footer
 from srkit_medical.nifti.labels import is_label_map
+from srkit_medical.nifti.quantities import quantity_of
 
 SLAB_SAMPLES = 1 << 22
 
@@ -33,12 +34,15 @@ class NiftiSource:
     ----------
     header, forms
         What the file says; the sink carries it over.
+    quantity
+        What a calibrated map shows (``T1``); empty for grey values.
     resliced
         Whether this is a part without some of the file's slices: what the file says of them is no longer true.
     """
 
     def __init__(self, header: VolumeHeader, forms: Forms, voxels: npt.NDArray[Any], *, label: bool) -> None:
         self.header, self.forms, self.is_label = header, forms, label
+        self.quantity = quantity_of(header.path)
         self.grid: Grid = grid_of(header, forms)
         self.channels: tuple[Channel, ...] = (
             Channel("labels" if label else "intensity", "category" if label else "image"),
@@ -94,7 +98,7 @@ def open_file(item: Item, options: Options) -> NiftiSource:
 
     Raises InputError if the file is broken, cut short, or holds what is no grey-value image.
     """
-    header = read_header(item.path)
+    header = read_header(item.path, components=bool(options.get("per_component", False)))
     forms = forms_of(header, use=options.get("use", "auto"), assume_scanner=bool(options.get("assume_scanner", False)))
     header, voxels = _mapped(header)
     header = narrowed(header, voxels)

@@ -59,7 +59,7 @@ def test_counts_of_slices_stay_true(series: Path, enlarge, scale: str, count: in
 
 def test_activity_and_decay_are_those_of_the_source(series: Path, enlarge) -> None:
     output = enlarge(series, "2")
-    assert verify_activity(output.source, output.folder) == []
+    assert verify_activity(output.source, output.folder, {}) == []
     assert [float(d.DecayFactor) for d in output.datasets] == [1 + k / 100 for k in range(6)]
 
 
@@ -69,7 +69,7 @@ def test_a_slope_that_was_not_written_is_found_by_the_activity(series: Path, enl
         dataset = dcmread(path)
         dataset.RescaleSlope = f"{1.05 * float(dataset.RescaleSlope):.10g}"
         dataset.save_as(path)
-    (finding,) = verify_activity(output.source, output.folder)
+    (finding,) = verify_activity(output.source, output.folder, {})
     assert finding.code == "I4"
 
 
