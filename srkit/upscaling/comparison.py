@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import srkit
+from srkit.data.view import chosen_channels
 from srkit.domain import Finding, Item, Options, Skipped
 from srkit.errors import InputError, UsageError
 from srkit.grid import Window, scale_between
@@ -95,10 +96,11 @@ def _one_item(session: Session, path: Path, domain: str | None, made: Item | Non
 
 def _compared(session: Session, item: Item, source: Source, result: Source, output: Path) -> Comparison:
     scale = _scale_between(source, result, output)
+    seen = _with_bands_of(source, result)
     plan = OutputPlan(
         grid=source.grid.resampled(result.grid.shape),
-        channels=source.channels,
-        encoding=source.encoding,
+        channels=seen.channels,
+        encoding=seen.encoding,
         frames=source.frames,
         scale=scale,
         provenance=_provenance(result, source),
@@ -107,11 +109,22 @@ def _compared(session: Session, item: Item, source: Source, result: Source, outp
     findings = [*_on_grid(result, plan), *verify_staged(session.plugins, item.domain, source, output, plan)]
     broken = {finding.code for finding in findings if finding.level == "failure"}
     rules: Mapping[str, str] = getattr(source, "rules", {})
-    same = len(result.channels) == len(source.channels) and result.frames == source.frames
+    same = len(result.channels) == len(seen.channels) and result.frames == source.frames
     passed = tuple((code, words) for code, words in rules.items() if same and code not in broken)
     whole = all(factor.denominator == 1 for factor in scale)
-    numbers = consistency(source, result, plan.factors) if same and whole else ()
+    numbers = consistency(seen, result, plan.factors) if same and whole else ()
     return Comparison(item.path, output, item.domain, scale, tuple(findings), passed, numbers)
+
+
+def _with_bands_of(source: Source, result: Source) -> Source:
+    """Return the source as far as its channels are in the output, where all of the output's are its own.
+
+    Channels may have been dropped on request; an output that lost one otherwise still says that it has it.
+    """
+    names = {channel.name for channel in result.channels}
+    if not names < {channel.name for channel in source.channels}:
+        return source
+    return chosen_channels(source, [i for i, channel in enumerate(source.channels) if channel.name in names])
 
 
 def _scale_between(source: Source, result: Source, output: Path) -> tuple[int | Fraction, ...]:
