@@ -222,8 +222,8 @@ upscale({path!r}, {out!r}, model="nearest", manifest=True, progress=killed,
 def test_a_killed_run_leaves_what_it_knew(plugins: Plugins, tree: Path, tmp_path: Path) -> None:
     code = KILLED.format(tests=str(Path(__file__).parent), path=str(tree), out=str(tmp_path / "out"))
     subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
-    assert [line["output"] for line in lines_of(tmp_path / "out")][:1] == ["a.npy"]
-    assert rows_of(tmp_path / "out")[0]["output"] == "a.npy"
+    assert [line["output"] for line in lines_of(tmp_path / "out")] == [None, "a.npy", "x/b.npy"]
+    assert [row["output"] for row in rows_of(tmp_path / "out")] == ["", "a.npy", "x/b.npy"]
     statuses = run(plugins, tree, tmp_path / "out", skip_existing=True)
     assert statuses["a.npy"][0] == "skipped"
     assert statuses["c.npy"][0] == "done"
