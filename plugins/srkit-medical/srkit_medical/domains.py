@@ -33,6 +33,13 @@ DICOM_OPTIONS = (
     ),
     Option("keep_private", bool, False, "keep private DICOM attributes (they may name a patient or hold old geometry)"),
     Option("series_number_offset", int, 9000, "what is added to SeriesNumber in a derived DICOM series"),
+    Option(
+        "compress",
+        str,
+        "none",
+        "how pixels of DICOM outputs are compressed, always without loss",
+        choices=("none", "rle", "jpegls", "j2k"),
+    ),
     Option("accept_burned_in", bool, False, "treat DICOM images with burned-in text as well; a network distorts text"),
 )
 

@@ -120,7 +120,15 @@ def test_a_tilted_gantry_keeps_its_shear(tmp_path: Path) -> None:
     np.testing.assert_allclose(image.affine[:3, 2], [0, -1.5, 5], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["mr_siemens_sag", "mr_philips_4d_oblique", "ct_siemens_j2k", "mr_ge_fmri_4d"])
+REAL = (
+    "ct_philips_implicit", "ct_siemens_j2k", "ct_toshiba_intercept0", "mr_ge_fmri_4d", "mr_ge_genesis_wrist",
+    "mr_hitachi_oblique_noise", "mr_philips_4d_oblique", "mr_philips_noise",
+    "mr_siemens_decubitus_left", "mr_siemens_mosaic_human", "mr_siemens_mosaic_phantom", "mr_siemens_sag",
+    "mr_four_codecs_noise/jpeg_lossless",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL)
 def test_real_series_lie_where_dcm2niix_puts_them(tmp_path: Path, name: str) -> None:
     if not DATA.is_dir():
         pytest.skip("no real data; set SRKIT_DATA")
@@ -128,5 +136,48 @@ def test_real_series_lie_where_dcm2niix_puts_them(tmp_path: Path, name: str) -> 
     image = nibabel.as_closest_canonical(image)
     judge = judged(DATA / name, tmp_path)
     assert np.abs(image.affine - judge.affine).max() < 1e-3
-    assert image.header.get_zooms() == pytest.approx(judge.header.get_zooms(), abs=1e-4)
-    np.testing.assert_allclose(image.get_fdata(), judge.get_fdata(), rtol=1e-5)
+    assert image.header.get_zooms() == pytest.approx(judge.header.get_zooms(), abs=1e-3)
+    np.testing.assert_allclose(np.squeeze(image.get_fdata()), np.squeeze(judge.get_fdata()), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["6_1.dcm", "6_4.dcm"])
+def test_real_enhanced_volumes_lie_where_dcm2niix_puts_them(tmp_path: Path, name: str) -> None:
+    path = DATA / "enh_mr_siemens_xa10_4d_phantom" / name
+    if not path.is_file():
+        pytest.skip("no real data; set SRKIT_DATA")
+    (tmp_path / "in").mkdir()
+    shutil.copy(path, tmp_path / "in")
+    image = nibabel.as_closest_canonical(upscaled(tmp_path / "in", tmp_path / "out", "1", "mri"))
+    judge = judged(tmp_path / "in", tmp_path)
+    assert np.abs(image.affine - judge.affine).max() < 1e-3
+    np.testing.assert_array_equal(image.get_fdata(), judge.get_fdata())
+
+
+def test_a_stack_of_a_real_file_becomes_a_volume_of_its_own(tmp_path: Path) -> None:
+    folder = DATA / "enh_mr_philips_fieldmap_phantom"
+    if not folder.is_dir():
+        pytest.skip("no real data; set SRKIT_DATA")
+    image = upscaled(folder, tmp_path / "out", "2", "mri")
+    assert image.shape == (128, 128, 32)
+    assert [path.name for path in (tmp_path / "out").glob("*.nii.gz")] == ["IM_0027_fMAP-stack-01.nii.gz"]
+
+
+def test_rounded_positions_are_met_more_closely_than_by_the_first_step(tmp_path: Path) -> None:
+    """Steps of 6.96 and 7.06 mm are one of 7.02, to srkit; dcm2niix takes the first for all."""
+    folder = DATA / "mr_ge_oblique_pd"
+    if not folder.is_dir():
+        pytest.skip("no real data; set SRKIT_DATA")
+    image = upscaled(folder, tmp_path / "out", "1", "mri")
+    given = [np.array(dcmread(path).ImagePositionPatient, dtype=float) for path in folder.iterdir()]
+    last_row = image.shape[1] - 1  # where DICOM begins to count
+    worst = []
+    for affine in (image.affine, None):
+        if affine is None:
+            judge = judged(folder, tmp_path)
+            places = [judge.affine @ [i, j, k, 1] for i in (0, 255) for j in (0, 255) for k in range(judge.shape[2])]
+        else:
+            places = [affine @ [0, last_row, k, 1] for k in range(image.shape[2])]
+        found = np.array(places)[:, :3] * [-1, -1, 1]
+        worst.append(max(np.linalg.norm(found - position, axis=1).min() for position in given))
+    assert worst[0] <= 0.06
+    assert worst[0] <= worst[1]

@@ -5,17 +5,17 @@ What no row names is kept: the patient, the study, the order, the scanner and th
 
 from __future__ import annotations
 
-import numpy as np
 from pydicom import Dataset, FileDataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID
 from pydicom.valuerep import format_number_as_ds
 
 from srkit.image import Array, OutputPlan
-from srkit_medical.dicom import lineage, scrub, uids
+from srkit_medical.dicom import compressing, lineage, scrub, uids
 from srkit_medical.dicom.derived import DerivedSlice
 from srkit_medical.dicom.geometry import Plane
 from srkit_medical.dicom.grouping import Series
+from srkit_medical.dicom.instance import Layout
 
 SERIES_NUMBER_OFFSET = 9000
 TEXT_LENGTH = 64
@@ -82,11 +82,12 @@ def set_rescale(dataset: Dataset, series: Series, plan: OutputPlan) -> None:
         data.RescaleSlope, data.RescaleIntercept = ds(plan.encoding.slope), ds(plan.encoding.intercept)
 
 
-def set_pixels(dataset: Dataset, stored: Array) -> None:
+def set_pixels(dataset: Dataset, stored: Array, layout: Layout, syntax: UID) -> None:
     """Write ``(rows, columns)`` stored samples; how they are stored stays that of the source."""
     dataset.Rows, dataset.Columns = stored.shape
-    data = np.ascontiguousarray(stored, dtype=stored.dtype.newbyteorder("<")).tobytes()
-    dataset.add_new("PixelData", "OB" if stored.dtype.itemsize == 1 else "OW", data + b"\0" * (len(data) % 2))
+    frame = compressing.encoded(stored, layout, syntax)
+    data = compressing.as_item(b"") + compressing.as_item(frame) if syntax.is_compressed else frame
+    compressing.set_pixel_data(dataset, data, layout, syntax)
 
 
 def set_loss(dataset: Dataset, series: Series) -> None:
@@ -95,16 +96,16 @@ def set_loss(dataset: Dataset, series: Series) -> None:
         dataset.LossyImageCompression = "01"
 
 
-def set_file_meta(dataset: FileDataset, uid: str, sop_class: str, version: str) -> None:
-    """Give the file a fresh header: Explicit VR Little Endian, our implementation, an empty preamble."""
+def set_file_meta(dataset: FileDataset, uid: str, sop_class: str, plan: OutputPlan) -> None:
+    """Give the file a fresh header: the transfer syntax of the plan, our implementation, an empty preamble."""
     dataset.SOPClassUID = sop_class
     dataset.SOPInstanceUID = uid
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = sop_class
     meta.MediaStorageSOPInstanceUID = uid
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = compressing.syntax_for(plan)
     meta.ImplementationClassUID = uids.IMPLEMENTATION
-    meta.ImplementationVersionName = f"SRKIT_{version}".upper()[:16]
+    meta.ImplementationVersionName = f"SRKIT_{plan.provenance.version}".upper()[:16]
     dataset.file_meta = meta
     dataset.preamble = b"\0" * 128
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset, FileDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.pixels import pixel_array
 
 from srkit.image import OutputPlan
 from srkit_medical.dicom import scrub
+from srkit_medical.dicom.compressing import syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, keeps_private
 from srkit_medical.dicom.grouping import Series
 from srkit_medical.dicom.instance import Layout
@@ -191,8 +192,8 @@ def check_file(case: Evidence) -> Iterator[Fault]:
     output = case.output
     if output.preamble != b"\0" * 128 or "SourceApplicationEntityTitle" in output.file_meta:
         yield "P7", "the file's header carries something of the source's"
-    if output.file_meta.get("TransferSyntaxUID") != ExplicitVRLittleEndian:
-        yield "W1", "the transfer syntax is not Explicit VR Little Endian"
+    if output.file_meta.get("TransferSyntaxUID") != syntax_for(case.plan):
+        yield "W1", "the transfer syntax is not the one that was asked for"
     stale = [keyword for keyword in scrub.REMOVED if keyword in output and keyword not in _MAY_COME_BACK]
     yield from (("W5", f"{keyword} is still there") for keyword in stale)
     everything = (output, *scrub.nested_datasets(output))
@@ -244,6 +245,9 @@ def _layout(case: Evidence) -> Layout:
 def _samples(case: Evidence) -> np.ndarray[Any, Any] | None:
     layout = _layout(case)
     rows, columns = case.plan.grid.shape[1:]
+    if syntax_for(case.plan).is_compressed:
+        samples = pixel_array(case.output, raw=True)
+        return samples.reshape(-1) if samples.shape == (rows, columns) else None
     size = rows * columns * layout.allocated // 8
     data = case.output.get("PixelData") or b""
     if len(data) != size + size % 2:

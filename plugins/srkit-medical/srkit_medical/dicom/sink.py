@@ -12,6 +12,7 @@ from srkit.errors import OutputError, UsageError
 from srkit.grid import Slab, Window
 from srkit.image import Array, BoolArray, OutputPlan, Sink, Source
 from srkit_medical.dicom import attributes, lineage, scrub, uids
+from srkit_medical.dicom.compressing import require_encoder, syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, derived_slice, keeps_private
 from srkit_medical.dicom.enhanced.sink import EnhancedSink
 from srkit_medical.dicom.enhanced.source import EnhancedSource
@@ -82,9 +83,9 @@ class DicomSink:
         lineage.set_derivation(dataset, series, plan, derived)
         lineage.set_references(dataset, derived)
         lineage.set_dates(dataset, first)
-        attributes.set_pixels(dataset, stored)
+        attributes.set_pixels(dataset, stored, series.first.layout, syntax_for(plan))
         uid = uids.instance_uid(self._series_uid, derived.index, dataset.PixelData)
-        attributes.set_file_meta(dataset, uid, derived.nearest.sop_class, plan.provenance.version)
+        attributes.set_file_meta(dataset, uid, derived.nearest.sop_class, plan)
 
     def _check_samples(self, stored: Array) -> None:
         layout = self._source.series.first.layout
@@ -112,6 +113,8 @@ def create_series(target: Path, source: Source, plan: OutputPlan) -> Sink:
         raise UsageError("a derived DICOM series stores samples as its source does; leave out the type")
     if plan.frames != source.frames:
         raise UsageError(f"the source has {source.frames} time points, the plan {plan.frames}")
+    if syntax_for(plan).is_compressed:
+        require_encoder(syntax_for(plan), source.series.first.layout, target)
     if isinstance(source, EnhancedSource):
         return EnhancedSink(target, source, plan)
     return DicomSink(target, source, plan)

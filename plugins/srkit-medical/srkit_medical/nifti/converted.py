@@ -33,8 +33,11 @@ class ConvertedSource(NiftiSource):
         self.dicom = dicom
         affine = affine_of(dicom)
         sheared = is_sheared(affine)
-        forms = Forms(affine, "sform", affine, _SCANNER, *((None, 0) if sheared else (affine, _SCANNER)))
-        super().__init__(_header_of(dicom, affine, sheared=sheared), forms, np.empty(0), label=False)
+        header = _header_of(dicom, affine, sheared=sheared)
+        # A qform holds no shear, not even that of rounded positions, and turns near 180 degrees only roughly.
+        qform = None if sheared else np.asarray(header.fields.get_qform(), dtype=np.float64)
+        forms = Forms(affine, "sform", affine, _SCANNER, qform, 0 if sheared else _SCANNER)
+        super().__init__(header, forms, np.empty(0), label=False)
         self.channels: tuple[Channel, ...] = dicom.channels
         self.roles: Mapping[Role, int] = {"column": 0, "row": 1, "slice": 2}
         self.fixed_axes: Mapping[int, str] = {axis + 2: reason for axis, reason in dicom.fixed_axes.items()}

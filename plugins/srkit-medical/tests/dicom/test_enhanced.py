@@ -363,3 +363,13 @@ def test_volumes_told_apart_by_private_attributes_are_refused(converted: Path, s
     (entry,) = skipped(converted)
     assert entry.failed
     assert "private attributes" in entry.reason
+
+
+@pytest.mark.parametrize("compress", ["rle", "jpegls", "j2k"])
+def test_frames_are_compressed_without_loss_on_request(converted: Path, items, enlarge_item, opened, compress) -> None:
+    output = enlarge_item(items(converted)[0], converted.parent / "out" / "volume.dcm", compress=compress)
+    assert verify_series(output.source, output.folder, output.plan) == []
+    again = opened(output.folder)
+    assert again.series.first.syntax.is_compressed
+    before = output.source.read(output.source.extent).values
+    np.testing.assert_array_equal(again.read(again.extent).values[:, :, ::2, ::2], before)

@@ -12,6 +12,7 @@ from pydicom.data import get_testdata_file
 from pydicom.sequence import Sequence
 from srkit_medical.dicom.sink import create_series
 from srkit_medical.dicom.uids import uid_of
+from srkit_medical.dicom.verify import verify_series
 
 from srkit.errors import OutputError, UsageError
 from srkit.grid import Window
@@ -332,3 +333,29 @@ def test_every_encoding_becomes_explicit_little_endian(name: str, tmp_path: Path
     np.testing.assert_array_equal(dataset.pixel_array[::2, ::2], plain.pixel_array)
     for keyword in ("BitsStored", "RepetitionTime", "EchoTime", "PatientName", "WindowCenter", "StudyInstanceUID"):
         assert dataset.get(keyword) == plain.get(keyword)
+
+
+SYNTAXES = {"rle": "1.2.840.10008.1.2.5", "jpegls": "1.2.840.10008.1.2.4.80", "j2k": "1.2.840.10008.1.2.4.90"}
+
+
+@pytest.mark.parametrize("compress", SYNTAXES)
+@pytest.mark.parametrize("kind", ["MR", "CT"])
+def test_pixels_are_compressed_without_loss_on_request(make: Make, enlarge, opened, kind: str, compress: str) -> None:
+    folder = make(kind=kind)
+    plain = enlarge(folder, "3,2", folder="plain")
+    packed = enlarge(folder, "3,2", folder="packed", compress=compress)
+    assert verify_series(packed.source, packed.folder, packed.plan) == []
+    assert {str(dcmread(path).file_meta.TransferSyntaxUID) for path in packed.files} == {SYNTAXES[compress]}
+    one, other = opened(plain.folder), opened(packed.folder)
+    np.testing.assert_array_equal(one.read(one.extent).values, other.read(other.extent).values)
+    assert sum(path.stat().st_size for path in packed.files) < sum(path.stat().st_size for path in plain.files)
+
+
+def test_samples_that_a_codec_cannot_hold_are_refused_before_anything_is_written(make: Make, enlarge) -> None:
+    def wide(dataset: Dataset, k: int) -> None:
+        samples = dataset.pixel_array.astype("<i4")
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 32, 32, 31
+        dataset.PixelData = samples.tobytes()
+
+    with pytest.raises(UsageError, match="leave out --compress"):
+        enlarge(make(edit=wide), compress="jpegls")

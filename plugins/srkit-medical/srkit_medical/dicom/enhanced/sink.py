@@ -14,6 +14,7 @@ from srkit.errors import OutputError
 from srkit.grid import Slab, Window
 from srkit.image import Array, BoolArray, OutputPlan
 from srkit_medical.dicom import attributes, scrub, uids
+from srkit_medical.dicom.compressing import as_item, encoded, set_pixel_data, syntax_for
 from srkit_medical.dicom.derived import derived_slices
 from srkit_medical.dicom.enhanced.attributes import set_common, set_frames
 from srkit_medical.dicom.enhanced.source import EnhancedSource
@@ -31,6 +32,7 @@ class EnhancedSink:
         self._spool = target.with_name(f"{target.name}.frames")
         self._source = source
         self._plan = plan
+        self._syntax = syntax_for(plan)
         self._file: BinaryIO | None = None
         self._digest = sha256()
         self._written = 0
@@ -40,6 +42,7 @@ class EnhancedSink:
         try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._spool.open("wb")
+            self._file.write(as_item(b"") if self._syntax.is_compressed else b"")
         except OSError as error:
             raise OutputError(f"{self._target}: cannot be written ({error.strerror})") from error
         return self
@@ -50,7 +53,7 @@ class EnhancedSink:
         low, high = layout.limits
         if stored.dtype != layout.dtype or stored.min() < low or stored.max() > high or self._file is None:
             raise OutputError(f"{self._target}: samples do not fit {layout.stored} bits of {layout.dtype}")
-        data = np.ascontiguousarray(stored[0], dtype=stored.dtype.newbyteorder("<")).tobytes()
+        data = b"".join(self._encoded(frame_samples) for frame_samples in stored[0])
         try:
             self._file.write(data)
         except OSError as error:
@@ -69,6 +72,11 @@ class EnhancedSink:
                 self._file.close()
         finally:
             self._spool.unlink(missing_ok=True)
+
+    def _encoded(self, samples: Array) -> bytes:
+        if self._syntax.is_compressed:
+            return as_item(encoded(samples, self._source.series.first.layout, self._syntax))
+        return np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder("<")).tobytes()
 
     def _finish(self) -> None:
         expected = self._plan.frames * self._plan.grid.shape[SLICE]
@@ -96,7 +104,7 @@ class EnhancedSink:
         set_frames(dataset, series, plan, derived_slices(series, plan))
         attributes.set_rescale(dataset, series, plan)
         dataset.Rows, dataset.Columns = plan.grid.shape[1:]
-        dataset.add_new("PixelData", "OB" if series.first.layout.allocated == 8 else "OW", pixels)
+        set_pixel_data(dataset, pixels, series.first.layout, self._syntax)
         uid = uids.instance_uid(series_uid, 0, self._digest.digest())
-        attributes.set_file_meta(dataset, uid, series.first.sop_class, plan.provenance.version)
+        attributes.set_file_meta(dataset, uid, series.first.sop_class, plan)
         dcmwrite(self._target, dataset, enforce_file_format=True)

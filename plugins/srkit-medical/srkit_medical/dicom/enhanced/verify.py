@@ -13,6 +13,7 @@ from srkit.domain import Finding
 from srkit.image import OutputPlan
 from srkit_medical.dicom import scrub, uids
 from srkit_medical.dicom.checks import POSITION_SHARE, Fault, check_rescale, is_close, numbers
+from srkit_medical.dicom.compressing import syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, derived_slices
 from srkit_medical.dicom.enhanced.attributes import FRAME_TYPES, NO_LONGER, ORIGINAL_ONLY
 from srkit_medical.dicom.enhanced.source import EnhancedSource
@@ -69,6 +70,8 @@ def _leftovers(output: FileDataset, plan: OutputPlan) -> Iterator[Fault]:
         yield "P3", "private attributes are still there"
     if output.preamble != b"\0" * 128 or "SourceApplicationEntityTitle" in output.file_meta:
         yield "P7", "the file's header carries something of the source's"
+    if output.file_meta.get("TransferSyntaxUID") != syntax_for(plan):
+        yield "W1", "the transfer syntax is not the one that was asked for"
     if output.get("ContentQualification") != "RESEARCH":
         yield "W2", "ContentQualification is not RESEARCH"
 
