@@ -79,6 +79,7 @@ def train(
     out: str | Path | None = None,
     domain: str | None = None,
     overrides: Sequence[str] = (),
+    from_model: str | Path | None = None,
     plugins: Plugins | None = None,
     **more: Any,
 ) -> TrainResult:
@@ -92,6 +93,9 @@ def train(
         The run folder; by default ``runs/`` and the recipe's title.
     overrides
         ``"data.batch=4"``: dotted keys that win over the recipe.
+    from_model
+        The file or the name of a model to begin with: its weights as far as they fit, and its network, axes and
+        degradation where no recipe says otherwise.
     **more
         As `srkit.training.train` takes it: `data` (files or folders), `resume`, `progress`.
 
@@ -101,7 +105,7 @@ def train(
         Where recipe, data and plugins do not fit, or the run diverges.
     """
     from srkit.config import Recipe
-    from srkit.training import resolve_recipe
+    from srkit.training import resolve_origins
     from srkit.training import train as job
     from srkit.training.shelf import find_recipe
 
@@ -109,7 +113,7 @@ def train(
     resumes_as_it_was = more.get("resume") and recipe is None and domain is None and not overrides
     if not isinstance(recipe, Recipe) and not resumes_as_it_was:
         path = None if recipe is None else find_recipe(recipe)
-        recipe = resolve_recipe(plugins, path, domain=domain, overrides=overrides)
+        recipe = resolve_origins(plugins, path, domain=domain, overrides=overrides, model=from_model).recipe
     chosen = recipe if isinstance(recipe, Recipe) else None
     return job(chosen, out=_run_folder(out, chosen), plugins=plugins, **more)
 
@@ -119,6 +123,7 @@ def explain_recipe(
     *,
     domain: str | None = None,
     overrides: Sequence[str] = (),
+    from_model: str | Path | None = None,
     plugins: Plugins | None = None,
 ) -> str:
     """Return the whole recipe that `train` would follow, as YAML, with the origin of each value beside it.
@@ -130,7 +135,8 @@ def explain_recipe(
     from srkit.training.shelf import find_recipe
 
     path = None if recipe is None else find_recipe(recipe)
-    return explained(resolve_origins(plugins or load_plugins(), path, domain=domain, overrides=overrides))
+    plugins = plugins or load_plugins()
+    return explained(resolve_origins(plugins, path, domain=domain, overrides=overrides, model=from_model))
 
 
 def _run_folder(out: str | Path | None, recipe: Recipe | None) -> Path:
@@ -153,7 +159,7 @@ def evaluate(
     """Degrade the high-resolution items at `path`, upscale them again, and compare.
 
     `more` as `srkit.evaluation.evaluate` takes it: `models`, `domain`, `degradation`, `options`, `progress`.
-    Interpolation by bicubic and B-spline is always in the table. Raises SrkitError as `upscale` does.
+    The interpolations (nearest, bicubic, B-spline, Lanczos) are always in the table. Raises SrkitError as `upscale` does.
     """
     from srkit.evaluation import evaluate as job
 

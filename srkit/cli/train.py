@@ -36,6 +36,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a recipe's value: data.batch=4 (repeatable)."),
     ] = None,
+    from_model: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Begin with the weights of a model, as far as they fit."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="RUN", help="The run folder (default: runs/ and a title).")
     ] = None,
@@ -58,7 +62,10 @@ def train(
     session = session_of(context)
     overrides = _overrides(session, domain, scale, change or [])
     if print_config:
-        print(explain_recipe(recipe, domain=domain, overrides=overrides, plugins=session.plugins), end="")
+        shown = explain_recipe(
+            recipe, domain=domain, overrides=overrides, from_model=from_model, plugins=session.plugins
+        )
+        print(shown, end="")
         return
     tune_allocator()
     with progress_on_stderr("training") as progress:
@@ -67,6 +74,7 @@ def train(
             out=out,
             domain=domain,
             overrides=overrides,
+            from_model=from_model,
             data=tuple(data or ()),
             resume=resume,
             plugins=session.plugins,

@@ -70,18 +70,24 @@ def trace_recipe(
     domain: str | None = None,
     domain_defaults: DomainDefaults = MappingProxyType({}),
     overrides: Sequence[str] = (),
+    beginning: tuple[str, Mapping[str, Any]] = ("", MappingProxyType({})),
 ) -> OriginalRecipe:
-    """Return the recipe as `load_recipe` does, with the origin of every value."""
+    """Return the recipe as `load_recipe` does, with the origin of every value.
+
+    `beginning` is one layer more and its name, between the domain's defaults and the file: what a trained model says.
+    """
     where = str(path) if path else "recipe"
     given = read_layer(path) if path else {}
     for text in overrides:
         given = merged(given, override_layer(text))
     if domain is not None:
         given["domain"] = Given(domain, "--domain")
-    name = plain(given["domain"]) if "domain" in given else None
+    origin, content = beginning
+    name = plain(given["domain"]) if "domain" in given else content.get("domain")
     if not isinstance(name, str):
         raise RecipeError(f"{where}: names no domain; add `domain: mri` or give --domain")
     base = merged(marked(CORE_DEFAULTS, "srkit"), marked(domain_defaults.get(name, {}), f"domain {name}"))
+    base = merged(base, marked(content, origin))
     if "losses" in given and isinstance(given.get("phases"), list):
         base.pop("losses")  # with phases of its own, a recipe weighs losses of its own
     layers = merged(base, given)

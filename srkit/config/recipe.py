@@ -170,6 +170,8 @@ class Recipe(Section):
         Specs that the domain understands; None for the domain's own degradation.
     options
         The domain's options, as `srkit train --help` lists them.
+    from_model
+        A model file whose weights the generator begins with, as far as they fit.
     ema
         Share of the past in a running mean of the generator's weights (0.999, say), which is then what is validated
         and saved; 0 for none.
@@ -192,11 +194,16 @@ class Recipe(Section):
     data: DataSection = DataSection()
     phases: tuple[PhaseSection, ...] = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict)
+    from_model: Path | None = None
     ema: float = Field(default=0.0, ge=0, lt=1)
     validate_every: Every = 200
     samples_every: Every = 200
     checkpoint_every: Every = 200
     log_every: Every = 10
+
+    @field_serializer("from_model")
+    def _as_text(self, value: Path | None) -> str | None:
+        return None if value is None else str(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

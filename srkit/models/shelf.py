@@ -80,7 +80,7 @@ def find_model(
     """
     if name is None:
         path = _default(plugins, domain, scale, channels, suits).path
-    elif name.endswith(SUFFIX) or os.sep in name or Path(name).is_file():
+    elif _is_path(name):
         path = Path(name)
     else:
         path = _named(plugins, name, scale, channels).path
@@ -89,6 +89,18 @@ def find_model(
     if model.info.domain != domain:
         _log.warning("model %s was trained for %s and is used on %s", model.info.name, model.info.domain, domain)
     return model
+
+
+def model_path(plugins: Plugins, name: str) -> Path:
+    """Return the file of a model: `name` itself where it is a path, else that of a model on the shelf.
+
+    Raises ModelError with the names on the shelf.
+    """
+    return Path(name) if _is_path(name) else _named(plugins, name, None, 0).path
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith(SUFFIX) or os.sep in name or Path(name).is_file()
 
 
 def _entry(path: Path, origin: str) -> ShelfEntry:

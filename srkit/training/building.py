@@ -40,13 +40,21 @@ class Networks:
         return self.generator if self.average is None else self.average.network
 
 
-def build_networks(plugins: Plugins, recipe: Recipe, channels: int, compute: Compute) -> Networks:
-    """Return networks and losses, with weights drawn from torch's global generator.
+def build_networks(
+    plugins: Plugins,
+    recipe: Recipe,
+    channels: int,
+    compute: Compute,
+    *,
+    begin: Callable[[nn.Module], None] = lambda _: None,
+) -> Networks:
+    """Return networks and losses, with weights drawn from torch's global generator; `begin` may change the generator's.
 
     Everything that any phase needs is built at once: what is missing shows before the first step, not after the last
     of a week. Raises RecipeError for unknown names and parameters, MissingRequirementError for absent weights.
     """
     generator = _build_network(plugins, "generator", recipe, channels)
+    begin(generator)
     if getattr(generator, "multiple_of", 1) > 1:
         _check_multiple(generator, recipe)
     used = {name for phase in recipe.phases for name in phase.losses}

@@ -68,6 +68,11 @@ def write_checkpoint(folder: Path, state: RunState) -> Path:
     return path
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Tell whether there is a checkpoint to go on from."""
+    return any(folder.glob("step_*.safetensors"))
+
+
 def restore_newest(folder: Path, state: RunState) -> bool:
     """Bring `state` to the newest checkpoint that can be read; return whether there was one.
 

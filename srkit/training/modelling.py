@@ -66,6 +66,8 @@ def portable(recipe: Recipe) -> dict[str, Any]:
     content = recipe.model_dump(mode="json")
     for key in ("path", "split_file"):
         content["data"].pop(key)
+    if content["from_model"]:
+        content["from_model"] = Path(content["from_model"]).name
     for loss in content["losses"].values():
         for key, value in loss.items():
             if isinstance(value, str) and ("/" in value or "\\" in value):
@@ -81,6 +83,7 @@ def _card(recipe: Recipe, material: Material, *, perceptual: bool, state: Mappin
         "",
         f"A {recipe.network.name} for the domain {recipe.domain}, scale {Scale(*recipe.scale)}, trained {kind}.",
         f"{state['step']} steps on {len(material.split.train)} items; split {material.split.note}.",
+        *([f"Begun with the weights of {state['from']['model']}."] if "from" in state else []),
         "",
         *_figure_lines(state),
         "For research. Detail that a network adds is plausible, not measured: never for diagnosis.",

@@ -23,7 +23,7 @@ from srkit.errors import OutputError, RecipeError, UsageError
 from srkit.plugins import Plugins
 
 # What may differ between a run and its continuation: none of it changes a weight.
-FREE = ("validate_every", "samples_every", "checkpoint_every", "log_every", "device", "name")
+FREE = ("validate_every", "samples_every", "checkpoint_every", "log_every", "device", "name", "from_model")
 FREE_DATA = ("workers", "cache_mb", "path", "split_file")
 
 
@@ -98,6 +98,11 @@ class RunFolder:
     def read_split(self) -> Split:
         """Return the split of the run. Raises RecipeError if it is damaged."""
         return split_from_json(self.split.read_text(encoding="utf-8"), self.split)
+
+    def read_beginning(self) -> dict[str, Any]:
+        """Return what is known of the model whose weights the run began with, as ``{"from": …}``; {} without one."""
+        path = self.root / "beginning.json"
+        return {"from": json.loads(path.read_text(encoding="utf-8"))} if path.exists() else {}
 
     def read_facts(self) -> dict[str, Any]:
         """Return what was learnt from the data before the first step. Raises RecipeError if it is damaged."""

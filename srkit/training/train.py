@@ -6,10 +6,11 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from srkit import plugins as verbs
 from srkit.config import Recipe
@@ -18,10 +19,11 @@ from srkit.data.loader import BatchMaker, iter_batches
 from srkit.data.opening import OpenItems
 from srkit.errors import OutputError, RecipeError
 from srkit.files import DISK_FULL
+from srkit.models.file import load_model
 from srkit.models.info import Seen
 from srkit.plugins import Plugins, load_plugins
 from srkit.training.building import build_networks, build_phases
-from srkit.training.checkpoint import RunState, restore_newest, write_checkpoint
+from srkit.training.checkpoint import RunState, has_checkpoint, restore_newest, write_checkpoint
 from srkit.training.compute import choose_compute
 from srkit.training.guard import apply_rate_factor, guarded
 from srkit.training.interruption import Interruption
@@ -33,6 +35,7 @@ from srkit.training.records import Log, ProgressCall, ProgressReport, TensorBoar
 from srkit.training.run_folder import RunFolder, continued_recipe
 from srkit.training.samples import Samples
 from srkit.training.seen import measured
+from srkit.training.transfer import transfer
 from srkit.training.validation import Figures, Validation, hold_out, validation_patch
 
 logger = logging.getLogger(__name__)
@@ -151,13 +154,26 @@ class _Run:
         self.compute = choose_compute(recipe)
         self.cache = ArrayCache(recipe.data.cache_mb * 2**20)
         self.material = prepare(plugins, recipe, folder)
-        self.networks = build_networks(plugins, recipe, self.material.channels, self.compute)
+        self.networks = build_networks(
+            plugins, recipe, self.material.channels, self.compute, begin=partial(self._begin_with_model, plugins)
+        )
         self.state = RunState(self.networks, build_phases(recipe, self.networks, self.compute))
         self.resumed = restore_newest(folder.checkpoints, self.state)
         apply_rate_factor(self.state.phases, self.state.notes)
         self.train_items = self._open_items(plugins, "train", recipe.patch)
         self.log = Log(folder.log, recipe.log_every, after=self.state.step)
         self.validation = self._validation(plugins)
+
+    def _begin_with_model(self, plugins: Plugins, generator: nn.Module) -> None:
+        """Take the weights of the model that a run begins with; one that goes on has its own in its checkpoint."""
+        path = self.recipe.from_model
+        if path is None or has_checkpoint(self.folder.checkpoints):
+            return
+        model = load_model(path, plugins)
+        found = transfer(model.generator.state_dict(), model.info.channels, generator)
+        told = {"model": model.info.name, "sha256": model.sha256, "weights": found.sentence()}
+        logger.info("begins with the weights of %s: %s", model.info.name, found.sentence())
+        self.folder.write("beginning.json", told)
 
     def go(self, progress: ProgressCall | None) -> TrainResult:
         """Run all phases, or as far as one is let."""
@@ -263,7 +279,7 @@ class _Run:
 
     def _write_model(self, path: Path) -> Path:
         begun = self.state.phases[: self.state.progress.phase + 1]
-        state = described_state(self.state.step, self._figures(), self.baselines)
+        state = {**described_state(self.state.step, self._figures(), self.baselines), **self.folder.read_beginning()}
         perceptual = any(phase.perceptual for phase in begun)
         generator = self.networks.product
         info = model_info(self.recipe, self.material, generator, perceptual=perceptual, state=state, seen=self._seen)
