@@ -45,7 +45,7 @@ def first_block():
 
 def shrunk(path: Path, tmp_path: Path):
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    volume = content["scale"] == [1, 1, 4]
+    volume = "slice" in load_recipe(path).network_roles
     changes = [f"phases.{index}.steps=2" for index in range(len(content["phases"]))]
     changes.append("data.patch=[8,8,8]" if volume else "data.patch=32")
     for name, loss in content["losses"].items():
