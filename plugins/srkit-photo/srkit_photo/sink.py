@@ -30,7 +30,7 @@ class PhotoSink(ArraySink):
         )
         rows, columns = plan.grid.shape
         self._output = Output(
-            enlarged_metadata(photo, shape=(rows, columns), scale=(plan.scale[0], plan.scale[1])),
+            enlarged_metadata(photo, shape=(rows, columns), scale=(plan.factors[0], plan.factors[1])),
             plan.provenance.sentence(),
             alpha=has_alpha(plan),
             lossless=self.lossless,

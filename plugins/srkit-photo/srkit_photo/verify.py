@@ -27,7 +27,7 @@ def verify_photo(source: PhotoSource, staged: Path, plan: OutputPlan) -> list[Fi
 def _faults(source: PhotoSource, photo: Photo, plan: OutputPlan) -> Iterator[str]:
     name = output_format(source, plan)
     rows, columns = plan.grid.shape
-    expected = enlarged_metadata(source.photo, shape=(rows, columns), scale=(plan.scale[0], plan.scale[1]))
+    expected = enlarged_metadata(source.photo, shape=(rows, columns), scale=(plan.factors[0], plan.factors[1]))
     after = photo.metadata
     if photo.format != name:
         yield f"the output is a {photo.format} file, not {name}"

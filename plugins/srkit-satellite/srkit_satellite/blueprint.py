@@ -12,6 +12,7 @@ from rasterio.enums import ColorInterp
 from srkit import OutputError, OutputPlan
 from srkit_satellite.bands import has_colormap
 from srkit_satellite.cog import check_options, cog_layout, cog_levels, folded
+from srkit_satellite.factors import whole_factors
 from srkit_satellite.georeference import CRS_TAG, Georeference, is_kept
 from srkit_satellite.layout import Layout, creation_options, interleave_for, layout_of, overview_levels, parse_co
 from srkit_satellite.source import RasterSource
@@ -70,11 +71,12 @@ class Blueprint:
 def blueprint_of(source: RasterSource, plan: OutputPlan) -> Blueprint:
     """Return what the output of `plan` shall say.
 
-    Raises OutputError for plans that are no raster, UsageError for creation options that are none.
+    Raises OutputError for plans that are no raster, UsageError for factors that are not whole and for creation options
+    that are none.
     """
     if plan.frames != 1 or plan.grid.ndim != 2:
         raise OutputError(f"{source.path.name}: a GeoTIFF holds one image of rows and columns; choose another format")
-    rows, columns = plan.scale
+    rows, columns = whole_factors(source, plan)
     dataset, shape = source.dataset, (plan.grid.shape[0], plan.grid.shape[1])
     chosen = parse_co(plan.options.get("co", ()))
     dtype = plan.encoding.dtype
@@ -144,13 +146,13 @@ def _colorinterp(source: RasterSource, index: int, own: int) -> ColorInterp:
 
 
 def _tags(source: RasterSource, plan: OutputPlan, bands: tuple[BandBlueprint, ...]) -> CarriedTags:
-    carried = carried_tags(source.dataset, tuple(band.source for band in bands), (plan.scale[0], plan.scale[1]))
+    carried = carried_tags(source.dataset, tuple(band.source for band in bands), (plan.factors[0], plan.factors[1]))
     added = provenance_tags(
         source.dataset,
         source.files,
         plan.provenance,
         name=source.name,
-        notice=notice(source, (plan.scale[0], plan.scale[1])),
+        notice=notice(source, (plan.factors[0], plan.factors[1])),
         bands=[band.name for band in bands],
     )
     crs = source.georeference.crs or source.georeference.gcp_crs
