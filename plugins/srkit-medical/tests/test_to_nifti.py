@@ -162,22 +162,13 @@ def test_a_stack_of_a_real_file_becomes_a_volume_of_its_own(tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "out").glob("*.nii.gz")] == ["IM_0027_fMAP-stack-01.nii.gz"]
 
 
-def test_rounded_positions_are_met_more_closely_than_by_the_first_step(tmp_path: Path) -> None:
-    """Steps of 6.96 and 7.06 mm are one of 7.02, to srkit; dcm2niix takes the first for all."""
+def test_rounded_positions_are_met_as_closely_as_they_are_rounded(tmp_path: Path) -> None:
+    """Steps of 6.96 and 7.06 mm, rounded to 0.1 mm in each direction, are their mean to srkit."""
     folder = DATA / "mr_ge_oblique_pd"
     if not folder.is_dir():
         pytest.skip("no real data; set SRKIT_DATA")
     image = upscaled(folder, tmp_path / "out", "1", "mri")
     given = [np.array(dcmread(path).ImagePositionPatient, dtype=float) for path in folder.iterdir()]
     last_row = image.shape[1] - 1  # where DICOM begins to count
-    worst = []
-    for affine in (image.affine, None):
-        if affine is None:
-            judge = judged(folder, tmp_path)
-            places = [judge.affine @ [i, j, k, 1] for i in (0, 255) for j in (0, 255) for k in range(judge.shape[2])]
-        else:
-            places = [affine @ [0, last_row, k, 1] for k in range(image.shape[2])]
-        found = np.array(places)[:, :3] * [-1, -1, 1]
-        worst.append(max(np.linalg.norm(found - position, axis=1).min() for position in given))
-    assert worst[0] <= 0.06
-    assert worst[0] <= worst[1]
+    places = np.array([image.affine @ [0, last_row, k, 1] for k in range(image.shape[2])])[:, :3] * [-1, -1, 1]
+    assert max(np.linalg.norm(places - position, axis=1).min() for position in given) <= 0.1
