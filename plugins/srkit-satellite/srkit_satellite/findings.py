@@ -9,7 +9,7 @@ import numpy as np
 
 from srkit import Finding
 from srkit_satellite.bands import FEW_LEVELS, sampled
-from srkit_satellite.georeference import is_kept
+from srkit_satellite.georeference import is_kept, says_nothing
 from srkit_satellite.source import RasterSource
 from srkit_satellite.validity import usable_nodata
 
@@ -49,7 +49,7 @@ def _on_georeference(source: RasterSource) -> Iterator[Finding]:
         yield Finding("warning", "there is a CRS and no transform; the output keeps it so", "G5")
     elif tied.transform is not None and tied.crs is None:
         yield Finding("warning", "there is a transform and no CRS; the output keeps it so, and none is guessed", "G8")
-    elif source.dataset.crs is None and tied.crs is not None and tied.transform is not None:
+    elif says_nothing(source.dataset.crs) and tied.crs is not None and tied.transform is not None:
         yield Finding("info", "the raster states no CRS; it gets the one of --assign-crs", "S8")
     crs = tied.crs or tied.gcp_crs
     if crs is not None and not is_kept(crs):

@@ -22,6 +22,8 @@ from srkit import Grid, UsageError
 CRS_TAG = "SRKIT_SOURCE_CRS_WKT"
 """Default-domain tag that keeps the CRS in full where GeoTIFF keys cannot."""
 
+NAMELESS = 'LOCAL_CS["unnamed",UNIT["unknown"'
+
 
 @dataclass(frozen=True, slots=True)
 class Georeference:
@@ -53,8 +55,9 @@ class Georeference:
         """Return what an opened dataset says; where it has a transform, control points add nothing."""
         transform = None if dataset.transform.is_identity else dataset.transform
         gcps, gcp_crs = dataset.gcps if transform is None else ([], None)
-        wkt = dataset.tags().get(CRS_TAG) or wkt_of(dataset.crs)
-        return cls(transform, dataset.crs, tuple(gcps), gcp_crs, dataset.rpcs, wkt)
+        crs = None if says_nothing(dataset.crs) else dataset.crs
+        wkt = dataset.tags().get(CRS_TAG) or wkt_of(crs)
+        return cls(transform, crs, tuple(gcps), gcp_crs, dataset.rpcs, wkt)
 
     def assigned(self, text: str) -> Georeference:
         """Return the same with the CRS of `text` where there is a transform and no CRS.
@@ -152,6 +155,14 @@ def _moved_rpc(rpcs: RPC, rows: int, columns: int) -> RPC:
     fields["line_scale"] = rpcs.line_scale * rows
     fields["samp_scale"] = rpcs.samp_scale * columns
     return RPC(**fields)
+
+
+def says_nothing(crs: CRS | None) -> bool:
+    """Tell whether a CRS is only what GDAL makes of GeoTIFF keys that name none (PixelIsPoint and nothing else).
+
+    Written back, it would come to be in metres.
+    """
+    return crs is None or str(crs.to_wkt()).startswith(NAMELESS)
 
 
 def wkt_of(crs: CRS | None) -> str | None:

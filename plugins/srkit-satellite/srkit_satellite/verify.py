@@ -112,6 +112,8 @@ def _near(a: Any, b: Any) -> bool:
 
 def _check_crs(output: RasterSource, source: RasterSource, plan: OutputPlan) -> Iterator[Finding]:
     ours, theirs = output.georeference, source.georeference
+    if theirs.crs is None and ours.crs is not None and str(ours.crs.to_wkt()).startswith('LOCAL_CS["unnamed"'):
+        return  # what GDAL's copy to a COG makes of PixelIsPoint without a CRS
     if (ours.crs is None) != (theirs.crs is None):
         yield _failure("G8", "the CRS was lost" if ours.crs is None else "a CRS came from nowhere")
     elif ours.crs is not None and ours.wkt != theirs.wkt:

@@ -203,3 +203,20 @@ def test_text_that_is_no_crs_is_a_usage_error(make, upscale):
     path = make("in.tif", np.ones((1, 8, 9), np.uint8), georeferenced=False, transform=Affine(2, 0, 9, 0, -2, 9))
     with pytest.raises(UsageError, match="no CRS"):
         upscale(path, assign_crs="nowhere")
+
+
+def test_point_raster_without_crs_gets_none_and_may_be_assigned_one(make, upscale, reopen):
+    path = make("point.tif", np.ones((4, 5), np.uint8), transform=Affine(1, 0, 0, 0, -10, 0), edit=_is_point)
+    assert Georeference.of(reopen(path)).crs is None  # GDAL makes up one without a name
+    out = reopen(upscale(path))
+    assert (out.crs, out.tags()["AREA_OR_POINT"]) == (reopen(path).crs, "Point")
+    assert reopen(upscale(path, name="b.tif", assign_crs="EPSG:32633")).crs == CRS.from_epsg(32633)
+
+
+def _is_point(raster):
+    raster.update_tags(AREA_OR_POINT="Point")
+
+
+def test_origin_near_zero_of_a_point_raster_may_lose_its_last_bit(make, upscale):
+    place = {"crs": "EPSG:32633", "transform": Affine(17.5, 0, 2, 0, -10, 0)}
+    upscale(make("near.tif", np.ones((1, 1), np.uint8), edit=_is_point, **place), (1, 3), profile="cog")
