@@ -42,6 +42,13 @@ OPTIONS = (
         "the sensor, whose numbering says what bands B2, B3 … are, where the raster does not name it",
         choices=("", "sentinel-2", "landsat-4", "landsat-5", "landsat-7", "landsat-8", "landsat-9"),
     ),
+    Option(
+        "max_cloud",
+        float,
+        0.1,
+        "largest cloudy share of a training patch, where a band (SCL, cloud mask) or a file beside the scene "
+        "(scene_SCL.tif, scene_cloudmask.tif) says what is cloudy; 1 for any",
+    ),
     Option("co", str, (), "a GeoTIFF creation option as KEY=VALUE, such as COMPRESS=ZSTD", many=True),
     Option(
         "profile",

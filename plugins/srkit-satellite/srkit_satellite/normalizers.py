@@ -38,6 +38,11 @@ class BandNormalizer:
     low: Array
     high: Array
 
+    @property
+    def by_item(self) -> bool:
+        """Whether the numbers are those of the item itself."""
+        return self.spec.get("kind") == "item-range"
+
     def normalise(self, values: Array) -> Array:
         """Return ``(C, rows, columns)`` values in network range, float32."""
         low, span = self._shaped(values.ndim)
@@ -124,7 +129,9 @@ def _samples(source: Source) -> list[Array]:
         return _thinned(source)
     if mosaic.layout not in _OF_MOSAICS:
         _OF_MOSAICS[mosaic.layout] = _thinned(mosaic)
-    return _OF_MOSAICS[mosaic.layout]
+    places = {mosaic.channels[band].name: place for place, band in enumerate(image_bands(mosaic.channels))}
+    chosen = [source.channels[band].name for band in image_bands(source.channels)]  # a view may have fewer bands
+    return [_OF_MOSAICS[mosaic.layout][places[name]] for name in chosen]
 
 
 def _thinned(source: Source | Mosaic) -> list[Array]:

@@ -1,28 +1,36 @@
-"""Windows worth training on: nearly all valid."""
+"""Windows worth training on: nearly all valid, and hardly cloudy."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from srkit import InputError, RecipeError, Source, Window
+from srkit import Block, InputError, RecipeError, Source, Window
 from srkit_satellite.bands import image_bands
+from srkit_satellite.clouds import clouds_of
 
 VALID_SHARE = 0.99
 ATTEMPTS = 64
+MAX_CLOUD = 0.1
 
 
 class SceneSampler:
-    """Draws windows of `size` (rows, columns) uniformly; those with less than 99 % valid samples are drawn again."""
+    """Draws windows of `size` (rows, columns) uniformly, until one is good.
+
+    Good is what has at least 99 % valid samples and, where a band or a file beside the scene says so, no more cloud
+    than the domain's option `max_cloud`.
+    """
 
     def __init__(self, source: Source, size: tuple[int, ...]) -> None:
         self._source = source
         self._size = size
         self._bands = list(image_bands(source.channels))
+        self._clouds = clouds_of(source)
+        self._max_cloud = float(getattr(source, "options", {}).get("max_cloud", MAX_CLOUD))
 
     def draw(self, rng: np.random.Generator, region: Window) -> tuple[Window, int]:
-        """Return a window inside `region`, and frame 0; the best of 64 where none is good enough.
+        """Return a window inside `region`, and frame 0; where none of 64 is good, the most valid one that is not cloudy.
 
-        Raises RecipeError if the region is smaller than a window, InputError where nothing valid was found.
+        Raises RecipeError if the region is smaller than a window, InputError where nothing valid and clear was found.
         """
         room = [length - size for length, size in zip(region.shape, self._size, strict=True)]
         if min(room) < 0:
@@ -39,11 +47,19 @@ class SceneSampler:
             if share > best_share:
                 best, best_share = window, share
         if best_share == 0.0:
-            raise InputError(f"no valid pixel in {ATTEMPTS} windows of {self._size}; is the scene empty?")
+            raise InputError(f"no valid and clear pixel in {ATTEMPTS} windows of {self._size}; is the scene empty?")
         return best, 0
 
     def _share(self, window: Window) -> float:
-        valid = self._source.read(window).valid
-        if valid is None:
+        """Return the valid share; 0 where the window is too cloudy."""
+        block = self._source.read(window)
+        if self._is_cloudy(window, block):
+            return 0.0
+        if block.valid is None:
             return 1.0
-        return float((valid[self._bands] if valid.shape[0] > 1 else valid).mean())
+        return float((block.valid[self._bands] if block.valid.shape[0] > 1 else block.valid).mean())
+
+    def _is_cloudy(self, window: Window, block: Block) -> bool:
+        if self._clouds is None:
+            return False
+        return self._clouds.share(window, block, self._source.grid.shape) > self._max_cloud

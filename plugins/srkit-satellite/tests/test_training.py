@@ -11,11 +11,18 @@ from srkit_satellite.patches import SceneSampler
 from srkit_satellite.plugin import srkit_degradation
 from srkit_satellite.source import RasterSource
 
-from srkit import InputError, RecipeError, Window
+from srkit import InputError, RecipeError, Scale, Window
 from srkit.config import load_recipe
+from srkit.data.cache import ArrayCache
+from srkit.data.catalogue import find_items, make_catalogue
+from srkit.data.loader import BatchMaker
+from srkit.data.opening import OpenItems, Pairing
+from srkit.data.split import make_split
 from srkit.degrade import apply
+from srkit.plugins import load_plugins
 
 RNG = np.random.default_rng(0)
+CLOUDY = Window((0, 0), (120, 120))
 
 
 @pytest.fixture
@@ -132,9 +139,79 @@ def test_patch_with_a_few_holes_is_still_taken(make, opened):
     assert sampler.draw(np.random.default_rng(0), Window.whole((40, 40)))[0] == Window.whole((40, 40))
 
 
+@pytest.mark.parametrize("kind", ["band", "classes beside", "mask beside"])
+def test_patches_are_hardly_cloudy(make, opened, kind):
+    """The right half is cloud, which a band of the scene says, or a file beside it, of half the resolution."""
+    values = RNG.integers(1, 9, (2, 120, 120)).astype(np.uint8)
+    cloudy = np.broadcast_to(np.arange(120) >= 60, (120, 120)).astype(np.uint8)
+    if kind == "band":
+        classes = np.where(cloudy, 9, 4).astype(np.uint8)
+        path = make(
+            "in.tif",
+            np.concatenate([values, classes[None]]),
+            edit=lambda file: setattr(file, "descriptions", ("red", "nir", "SCL")),
+        )
+    else:
+        path = make("in.tif", values)
+        if kind == "classes beside":
+            make("in_SCL.tif", np.where(cloudy, 8, 5).astype(np.uint8)[::2, ::2])
+        else:
+            make("in_cloudmask.tif", cloudy[::2, ::2])
+    sampler = SceneSampler(opened(path), (20, 20))
+    rng = np.random.default_rng(1)
+    shares = [cloudy[window.slices].mean() for window, _ in (sampler.draw(rng, CLOUDY) for _ in range(40))]
+    assert max(shares) <= 0.1
+    assert len(set(shares)) > 1  # up to the bound, not only where there is none
+    with pytest.raises(InputError, match="no valid and clear pixel"):
+        sampler.draw(rng, Window((0, 70), (120, 120)))
+
+
+def test_any_share_of_cloud_can_be_asked_for(make):
+    path = make("in.tif", RNG.integers(1, 9, (1, 60, 60)).astype(np.uint8))
+    make("in_clouds.tif", np.ones((60, 60), np.uint8))
+    source = RasterSource(path, {"max_cloud": 1.0})
+    SceneSampler(source, (20, 20)).draw(np.random.default_rng(0), Window.whole((60, 60)))
+    source.close()
+
+
+def test_no_pixel_of_the_held_out_part_of_a_scene_is_seen_in_training(make):
+    """Whatever stands in the validation part, the training batches are the same, bit by bit."""
+    values = RNG.integers(1, 60000, (1, 300, 80)).astype(np.uint16)
+    batches, gaps = [], []
+    for change in (0, 5000):
+        split = _split_of_one_scene(make("in.tif", values))
+        held, trained = split.val[0].window, split.train[0].window
+        gaps.append(held.start[0] - trained.stop[0])
+        values[:, held.start[0] :] += change
+        make("in.tif", values)
+        batches.append(_batch(split))
+    torch.testing.assert_close(batches[0], batches[1], rtol=0, atol=0)
+    assert min(gaps) > 0
+
+
+def _split_of_one_scene(path):
+    plugins = load_plugins(environment={"SRKIT_PLUGINS": "satellite"})
+    items, _ = find_items(plugins, [path], domain="satellite", options={})
+    catalogue = make_catalogue(plugins, items, roles=("row", "column"), scale=Scale(2, 2), options={})
+    shares = {"train": 0.8, "val": 0.2}
+    return make_split(plugins, catalogue, domain="satellite", fractions=shares, seed=0)
+
+
+def _batch(split):
+    plugins = load_plugins(environment={"SRKIT_PLUGINS": "satellite"})
+    spec = {"kind": "bands", "low": 0, "high": 60000}
+    pairing = Pairing("satellite", Scale(2, 2), ("row", "column"), (32, 32), spec)
+    cache = ArrayCache(0)
+    items = OpenItems(plugins, split.train, pairing, cache=cache)
+    maker = BatchMaker(items, patch=(32, 32), size=40, channels=1, seed=0, augment=False, cache=cache)
+    lr = maker.make(0).lr
+    items.close()
+    return lr
+
+
 def test_empty_scenes_and_large_patches_are_refused(make, opened):
     source = opened(make("in.tif", np.zeros((1, 40, 40), np.uint8), nodata=0))
-    with pytest.raises(InputError, match="no valid pixel"):
+    with pytest.raises(InputError, match="no valid and clear pixel"):
         SceneSampler(source, (8, 8)).draw(np.random.default_rng(0), Window.whole((40, 40)))
     with pytest.raises(RecipeError, match="do not fit"):
         SceneSampler(source, (64, 64)).draw(np.random.default_rng(0), Window.whole((40, 40)))
@@ -168,3 +245,9 @@ def test_recipe_of_the_domain_is_valid():
     recipe = load_recipe(None, domain="satellite", domain_defaults={"satellite": SATELLITE.training})
     assert recipe.normalizer == {"kind": "item-range"}
     assert recipe.scale == (2, 2, 1)
+
+
+def test_a_normaliser_says_whether_its_numbers_are_the_items_own(make, opened):
+    source = opened(make("in.tif", RNG.integers(100, 5000, (1, 50, 60)).astype(np.uint16)))
+    assert normalizer_of({"kind": "item-range"}, source).by_item
+    assert not normalizer_of({"kind": "bands", "low": 0, "high": 10000}, source).by_item
