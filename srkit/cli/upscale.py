@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srkit.allocator import tune_allocator
+from srkit.cli.forecast import outline, print_forecast
 from srkit.cli.parameters import AsJson, DomainName, InputPath, Isotropic, ScaleText, SpacingText
 from srkit.cli.printing import print_json, print_table, relative, say, warn
 from srkit.cli.progress import progress_on_stderr
@@ -61,6 +62,10 @@ def upscale(
         str | None,
         typer.Option("--shard", metavar="I/N", help="Make the I-th of N shares; `srkit merge OUTPUT` joins them."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; tell what would be done, its size, memory and time.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Begin even if the disk may become full.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     skip_existing: Annotated[
@@ -120,6 +125,9 @@ def upscale(
         float,
         typer.Option("--strength", metavar="0..1", help="The model's share in a mixture with bicubic interpolation."),
     ] = 1.0,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Write maps of disagreement with the input and of the network's spread.")
+    ] = False,
     precision: Annotated[
         str,
         typer.Option("--precision", metavar="auto|fp32|bf16", help="auto takes bf16 where it is fast and harmless."),
@@ -155,6 +163,8 @@ def upscale(
             window=window,
             bbox=bbox,
             shard=shard,
+            dry_run=dry_run,
+            force=force,
             resume=resume,
             skip_existing=skip_existing,
             again=again,
@@ -170,6 +180,7 @@ def upscale(
             consistency=consistency,
             consistency_limit=consistency_limit,
             strength=strength,
+            maps=maps,
         )
     print_report(report, path, json)
     if explain:
@@ -221,6 +232,9 @@ def _print_one(result: ItemResult) -> None:
     for finding in result.findings:
         if finding.code == REGION_CODE:
             say(finding.text)
+    if result.forecast is not None:
+        print_forecast(result)
+        return
     if result.status == "done" and result.reason:
         print(result.reason)
         return
@@ -229,6 +243,8 @@ def _print_one(result: ItemResult) -> None:
         print(f"{result.output}  ({result.domain}, {scale}, {result.model}, {result.seconds:.1f} s)")
         if result.consistency is not None:
             say(result.consistency.sentence())
+        for chart in result.maps:
+            print(chart)
         return
     place = "" if str(result.path) in result.reason else f"{result.path}: "
     say(f"{'error: ' if result.status == 'failed' else 'skipped: '}{place}{result.reason}")
@@ -242,7 +258,7 @@ def _print_many(report: UpscaleReport, root: Path) -> None:
     for result in report.results:
         _print_warnings(result, f"{relative(result.path, root)}: ")
     rows = [
-        [relative(r.path, root), r.domain, r.status, r.reason or str(r.output or ""), f"{r.seconds:.1f}"]
+        [relative(r.path, root), r.domain, r.status, outline(r) or r.reason or str(r.output or ""), f"{r.seconds:.1f}"]
         for r in report.results
     ]
     print_table(["item", "domain", "status", "output or reason", "s"], rows)

@@ -7,6 +7,7 @@ self-ensemble (Timofte et al. 2016, eight-fold): the network on the image and it
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from srkit.grid import Window
+from srkit.grid import Slab, Window
 from srkit.image import Array, BoolArray, Channel, Encoding, OutputPlan, Source
 from srkit.upscaling.consistency import both, of_channels
 from srkit.upscaling.engine import Job, read, run
@@ -28,17 +29,18 @@ SAME = 1e-3  # spacings that differ by a smaller share are equal
 def map_plan(plan: OutputPlan, kind: str, images: Sequence[int]) -> OutputPlan:
     """Return the plan of a map of the output of `plan`: float32, in the image's units, NaN where nothing is known."""
     channels = tuple(Channel(f"{kind} {plan.channels[i].name}") for i in images)
-    encoding = Encoding(np.dtype(np.float32), nodata=(float("nan"),) * len(channels))
+    marked = any(value is not None for value in plan.encoding.nodata)
+    encoding = Encoding(np.dtype(np.float32), nodata=(math.nan,) * len(channels) if marked else ())
     methods = (kind,) * len(channels)
-    return replace(
-        plan, channels=channels, encoding=encoding, provenance=replace(plan.provenance, methods=methods)
-    )
+    return replace(plan, channels=channels, encoding=encoding, provenance=replace(plan.provenance, methods=methods))
 
 
-def residual(output: Source, source: Source, observation: Observation, images: Sequence[int]) -> Iterator[Piece]:
-    """Yield the map of the residual of `output`, which is on the grid that `source` becomes."""
+def residual(
+    output: Source, source: Source, observation: Observation, images: Sequence[int], axis: int
+) -> Iterator[Piece]:
+    """Yield the map of the residual of `output`, on the grid that `source` becomes, ascending along `axis`."""
     stage = Residual(source, observation, images)
-    yield from through(_pieces(output), output.grid, [stage], output.slab.axis)
+    yield from through(_pieces(output, axis), stage.grid, [stage], axis)
 
 
 class Residual:
@@ -76,11 +78,23 @@ def spread(job: Job, axis: int) -> Iterator[Piece]:
     members = [run(member, outermost=axis) for member in jobs]
     pieces = [next(member) for member in members]
     while pieces:
-        values = np.stack([piece.values[list(fitted.image_channels)] for piece in pieces])
+        values = _deviation([piece.values[list(fitted.image_channels)] for piece in pieces])
         valid = of_channels(pieces[0].valid, fitted.image_channels)
-        yield _map_piece(pieces[0].window, pieces[0].frame, values.std(axis=0), valid)
+        yield _map_piece(pieces[0].window, pieces[0].frame, values, valid)
         # from the last to the first: each has set torch's switches on top of the one before, and puts them back
         pieces = [piece for member in reversed(members) if (piece := next(member, None)) is not None]
+
+
+def _deviation(members: Sequence[Array]) -> Array:
+    """Return the standard deviation over `members`, one after the other: the same bits for any shape."""
+    mean = np.zeros(members[0].shape)
+    for values in members:
+        mean += values
+    mean /= len(members)
+    variance = np.zeros(members[0].shape)
+    for values in members:
+        variance += (values - mean) ** 2
+    return np.sqrt(variance / len(members)).astype(members[0].dtype)
 
 
 def ensemble(job: Job) -> list[nn.Module]:
@@ -120,12 +134,11 @@ def _map_piece(window: Window, frame: int, values: Array, valid: BoolArray | Non
     return Piece(window, frame, values, valid)
 
 
-def _pieces(output: Source) -> Iterator[Piece]:
+def _pieces(output: Source, axis: int) -> Iterator[Piece]:
     """Yield the whole of an output in thin pieces."""
-    axis, shape = output.slab.axis, output.grid.shape
-    rows = max(1, RUN_SAMPLES * shape[axis] // max(1, output.grid.ndim and int(np.prod(shape))))
-    thin = replace(output.slab, size=max(1, min(rows, shape[axis])))
+    shape = output.grid.shape
+    across = math.prod(shape) // shape[axis]
     for frame in range(output.frames):
-        for window in thin.windows(shape):
+        for window in Slab(axis, max(1, RUN_SAMPLES // across)).windows(shape):
             block = read(output, window, frame)
             yield Piece(window, frame, block.values, block.valid)

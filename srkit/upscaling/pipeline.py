@@ -26,7 +26,7 @@ from srkit.upscaling.shard import MERGE, Shard, repeatable
 from srkit.upscaling.treatment import Treatment
 
 PLACES = {"path", "out", "name", "overwrite", "manifest"}
-WAYS = {"shard", "resume", "skip_existing", "again", "workers", "progress", "plugins", "memory", "tile", "device"}
+WAYS = {"shard", "force", "dry_run", "resume", "skip_existing", "again", "workers", "progress", "plugins", "memory", "tile", "device"}
 SHARES = {"shard", "resume", "overwrite", "progress", "plugins", "manifest", "skip_existing", "workers"}
 TOLD_BY_ITEM = {"model", "scale", "domain", "options"}
 """Arguments of `upscale` that change no output beyond rounding, and those that every item's result tells itself."""
@@ -60,9 +60,12 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     consistency: bool = False,
     consistency_limit: float | None = None,
     strength: float = 1.0,
+    maps: bool = False,
     window: str | None = None,
     bbox: str | Sequence[float] | None = None,
     shard: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
 ) -> UpscaleReport:
     """Enlarge what is at `path` and write it to `out`: the same extent, the same storage, every tag true.
 
@@ -120,6 +123,9 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         Fail an item whose output, degraded again, is off its input by more than this share of its standard deviation.
     strength
         The model's share, 0 to 1, in a mixture with bicubic interpolation.
+    maps
+        Write two maps beside each output, as float32 on its grid and in its units: what it would take to make it agree
+        with its input (``…_residual``), and how unsure the network is of itself (``…_spread``).
     window
         What is wanted of each item, in its samples: ``"100:356,200:456"`` for rows and columns, a third span for
         slices; ends may be left open. The output has the samples that the whole output has there.
@@ -129,6 +135,10 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     shard
         ``"2/5"``: make that share of the slabs and keep it beside the output, which `merge` makes of all shares;
         ``"merge"``: do that.
+    force
+        Begin even where the output may not find room on its disk.
+    dry_run
+        Write nothing; results tell what would be done, and what it would take.
 
     Returns
     -------
@@ -170,10 +180,13 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
             region=Region.asked(window, bbox),
             shard=Shard.parse(shard) if shard not in (None, MERGE) else None,
             join=shard == MERGE,
+            force=force,
+            dry_run=dry_run,
             call=repeatable(call),
             consistency=consistency,
             consistency_limit=consistency_limit,
             strength=strength,
+            maps=maps,
         ),
         aim=aim,
         asked=str(asked),

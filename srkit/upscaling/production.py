@@ -19,11 +19,13 @@ from srkit.upscaling.agreement import Agreement, gathered
 from srkit.upscaling.consistency import Enforced
 from srkit.upscaling.engine import Job, prepare, run
 from srkit.upscaling.enlarger import Enlarger
+from srkit.upscaling.forecast import Forecast, foresee
 from srkit.upscaling.journal import MARK, Journal, head_of, work_of
 from srkit.upscaling.naming import FileId
 from srkit.upscaling.observation import Observation, observation_of
 from srkit.upscaling.plan import narrowed, output_plan, provenance, scale_text
 from srkit.upscaling.region import Region, cut
+from srkit.upscaling.room import check_room, needed_bytes, on_size, shortage
 from srkit.upscaling.route import Route, Wishes
 from srkit.upscaling.session import Session
 from srkit.upscaling.shard import WHOLE, Shard
@@ -46,7 +48,8 @@ class Manner:
     how many samples an output has per axis, where that is not what the enlarger's scale makes.
     `region` is what is wanted of an item. With a `shard`, its slabs are made and kept, and no output; `join` takes
     those of all shards. `call` is kept along with them. `strength` is the model's share in a mixture with bicubic
-    interpolation.
+    interpolation. With `maps`, two more files lie beside it. With `force`, room on the disk is not asked for; a
+    `dry_run` only tells what would be done.
     """
 
     inputs: frozenset[FileId]
@@ -61,7 +64,10 @@ class Manner:
     shard: Shard | None = None
     join: bool = False
     call: Mapping[str, Any] | None = None
+    force: bool = False
+    dry_run: bool = False
     strength: float = 1.0
+    maps: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -79,7 +85,8 @@ class Manner:
 class Product:
     """What was made: its findings, the route that it took, and of what kinds its files are where it is a folder.
 
-    `agreement` is None where the output cannot be compared with its input sample by sample. A `shard` is no output yet.
+    `agreement` is None where the output cannot be compared with its input sample by sample. A `shard` is no output yet, and
+    a `forecast` none at all.
     """
 
     findings: tuple[Finding, ...]
@@ -87,6 +94,7 @@ class Product:
     kinds: tuple[str, ...] = ()
     agreement: Agreement | None = None
     shard: str = ""
+    forecast: Forecast | None = None
 
 
 def produce(
@@ -96,6 +104,64 @@ def produce(
 
     Raises ModelError, InputError, UsageError where it cannot begin; OutputError where it cannot end.
     """
+    ready = _ready(session, item, source, enlarger=enlarger, target=target, manner=manner)
+    job, plan, part, journal = ready.job, ready.plan, ready.part, ready.journal
+    with Staging(target, manner.inputs, overwrite=manner.overwrite) as staging:
+        sink = create_sink(session.plugins, item.domain, staging.path, part, plan)
+        if not manner.force:
+            check_room(target, needed_bytes(sink, plan, spooled=journal is not None))
+        if journal is not None:
+            with _Guard(target):
+                _take_up(journal, sink.slab, plan, manner)
+            if manner.shard is not None:
+                _keep_shard(journal, job, plan, sink.slab, manner.step)
+                return Product(ready.findings, job.route, shard=str(manner.shard))
+        output = _Output(sink, plan, target, journal)
+        seen_whole = job.part is None and job.grid == job.network_grid
+        agreement = _write(output, job, ready.observation if seen_whole else None, manner)
+        written = Written(sink.slab, output.checksums, sink.lossless)
+        findings = verify(session, item, part, staged=staging.path, plan=plan, written=written)
+        kinds = staging.kinds
+        staging.publish(getattr(sink, "side_files", ()))
+    if journal is not None:
+        journal.remove()
+    found = () if agreement is None else agreement.findings()
+    return Product((*ready.findings, *findings, *found), job.route, kinds, agreement)
+
+
+def foreseen(
+    session: Session, item: Item, source: Source, *, enlarger: Enlarger, target: Path, manner: Manner
+) -> Product:
+    """Return what `produce` would do, and what it would take; nothing is written.
+
+    Raises what `produce` raises before it begins.
+    """
+    alone = replace(manner, resume=False, shard=None, join=False)
+    ready = _ready(session, item, source, enlarger=enlarger, target=target, manner=alone)
+    nowhere = hidden_path(target, "nowhere") / target.name
+    sink = create_sink(session.plugins, item.domain, nowhere, ready.part, ready.plan)
+    needed = needed_bytes(sink, ready.plan, spooled=manner.keeps)
+    refused = shortage(target, needed)
+    findings = (*ready.findings, Finding("refusal", refused, "L12")) if refused else ready.findings
+    forecast = foresee(ready.job, ready.part, ready.plan, sink, target, needed)
+    return Product(findings, ready.job.route, forecast=forecast)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Ready:
+    """All that is known of an output before its first sample."""
+
+    job: Job
+    plan: OutputPlan
+    part: Source
+    journal: Journal | None
+    observation: Observation | None
+    findings: tuple[Finding, ...]
+
+
+def _ready(
+    session: Session, item: Item, source: Source, *, enlarger: Enlarger, target: Path, manner: Manner
+) -> _Ready:
     enlarger, seen = narrowed(replace(enlarger, strength=manner.strength), source)
     job = prepare(session.plugins, seen, enlarger, domain=item.domain, wishes=manner.wishes, shape=manner.shape)
     doubts = suitability(enlarger, job)
@@ -113,25 +179,7 @@ def produce(
         job, plan = _agreeing(job, plan, observation)
     if job.part is not None:
         plan = replace(plan, grid=part.grid.upscaled(job.fitted.factors), encoding=part.encoding)
-    with Staging(target, manner.inputs, overwrite=manner.overwrite) as staging:
-        sink = create_sink(session.plugins, item.domain, staging.path, part, plan)
-        if journal is not None:
-            with _Guard(target):
-                _take_up(journal, sink.slab, plan, manner)
-            if manner.shard is not None:
-                _keep_shard(journal, job, plan, sink.slab, manner.step)
-                return Product((*doubts, *told), job.route, shard=str(manner.shard))
-        output = _Output(sink, plan, target, journal)
-        seen_whole = job.part is None and job.grid == job.network_grid
-        agreement = _write(output, job, observation if seen_whole else None, manner)
-        written = Written(sink.slab, output.checksums, sink.lossless)
-        findings = verify(session, item, part, staged=staging.path, plan=plan, written=written)
-        kinds = staging.kinds
-        staging.publish(getattr(sink, "side_files", ()))
-    if journal is not None:
-        journal.remove()
-    found = () if agreement is None else agreement.findings()
-    return Product((*doubts, *told, *findings, *found), job.route, kinds, agreement)
+    return _Ready(job, plan, part, journal, observation, (*doubts, *told, *on_size(plan)))
 
 
 def _observation(session: Session, item: Item, job: Job, enlarger: Enlarger, manner: Manner) -> Observation | None:
@@ -217,7 +265,7 @@ class _Output:
     def written(self, slabs: Iterator[StoredSlab]) -> Iterator[StoredSlab]:
         """Write each slab, and pass it on."""
         for slab in slabs:
-            self.checksums.append(checksum(slab.stored, self.plan.encoding))
+            self.checksums.append(checksum(slab.stored, self.plan.encoding, self.sink.slab.axis))
             with _Guard(self.target):
                 self.sink.write(slab.window, slab.frame, slab.stored, slab.valid)
                 if self.journal is not None and slab.number >= self.journal.next:

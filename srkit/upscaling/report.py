@@ -9,9 +9,10 @@ from typing import Literal
 
 from srkit.domain import Finding, Options
 from srkit.upscaling.agreement import Agreement
+from srkit.upscaling.forecast import Forecast
 from srkit.upscaling.identity import Trace
 
-Status = Literal["done", "failed", "skipped"]
+Status = Literal["done", "planned", "failed", "skipped"]
 PARTIAL = 4  # exit code of a run in which an item failed and others did not
 
 
@@ -24,6 +25,7 @@ class ItemResult:
     `spacing` is that of the output's rows, columns and slices, where a spacing was asked for.
     `key` tells items of one path apart; `options` are the domain's. `trace` is there where a manifest is written.
     `consistency` says how far the output, degraded again, is its input; None where they cannot be compared.
+    `maps` are the files with the maps of its residual and spread.
     """
 
     path: Path
@@ -42,7 +44,9 @@ class ItemResult:
     model_sha256: str | None = None
     options: Options = field(default_factory=dict)
     trace: Trace | None = None
+    forecast: Forecast | None = None
     consistency: Agreement | None = None
+    maps: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

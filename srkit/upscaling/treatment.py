@@ -14,6 +14,7 @@ from srkit.grid import ROLES
 from srkit.image import Source
 from srkit.plugins import inspect_source, open_source
 from srkit.upscaling.aim import Aim
+from srkit.upscaling.charting import check_maps, produce_maps
 from srkit.upscaling.enlarger import EnlargerShelf
 from srkit.upscaling.identity import Trace, identity_of, stamp_of, work_of
 from srkit.upscaling.manifest import Earlier
@@ -102,7 +103,12 @@ class Treatment:
         manner = replace(self.manner, overwrite=self.manner.overwrite or done is not None, step=step, shape=shape)
         check_target(target, item, manner.inputs, overwrite=manner.overwrite)
         trace = Trace(identity_of(item), stamp_of(item), work) if self.traced else None
+        if manner.maps:
+            check_maps(self.session, item, source, enlarger, target, manner)
         product = produce(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
+        places: tuple[Path, ...] = ()
+        if manner.maps:
+            places = produce_maps(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
         return ItemResult(
             path=item.path,
             domain=item.domain,
@@ -118,6 +124,7 @@ class Treatment:
             options=self.session.of(item.domain),
             route=product.route.explain(),
             consistency=product.agreement,
+            maps=places,
             trace=None if trace is None or product.shard else trace.left(target, product.kinds),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from srkit.domain import Finding, Item, Skipped
 from srkit.errors import InputError, OutputError
-from srkit.grid import Grid, Slab
+from srkit.grid import Grid, Slab, Window
 from srkit.image import Array, Encoding, OutputPlan, Source
 from srkit.plugins import discover, open_source, verify_staged
 from srkit.upscaling.engine import read
@@ -19,6 +19,7 @@ from srkit.upscaling.session import Session
 from srkit.upscaling.staging import disk_is_full
 
 PIXEL_TOLERANCE = 1e-6
+PART_SAMPLES = 2**22  # per channel, of a slab that is compared in parts
 WORLD_TOLERANCE, COARSE_PIXEL_TOLERANCE = 1e-4, 1e-3
 """For formats that keep geometry in float32 (NIfTI): units of the world, and never more than this of a sample."""
 FLOAT32_STEPS, FLOAT32_PIXEL_TOLERANCE = 4, 1e-4
@@ -34,11 +35,27 @@ class Written:
     lossless: bool
 
 
-def checksum(stored: Array, encoding: Encoding) -> int:
-    """Return the CRC-32 of samples as they come back: scaled floats lose a bit on the way to values and back."""
+def checksum(stored: Array, encoding: Encoding, axis: int) -> int:
+    """Return the CRC-32 of a slab along `axis` as it comes back, taken in thin parts as they are read again."""
+    number = 0
+    for part in _parts(Window.whole(stored.shape[1:]), axis):
+        number = _checksum(stored[(slice(None), *part.slices)], encoding, number)
+    return number
+
+
+def _parts(window: Window, axis: int) -> Iterator[Window]:
+    """Yield thin parts of a slab: the whole of it, as floats, may be larger than all that made it."""
+    across = max(1, window.size // max(1, window.shape[axis]))
+    for part in Slab(axis, max(1, PART_SAMPLES // across)).windows(window.shape):
+        yield part.shifted(window.start)
+
+
+def _checksum(stored: Array, encoding: Encoding, number: int) -> int:
+    """Go on with the CRC-32 `number`; scaled floats lose a bit on the way to values and back."""
     if encoding.dtype.kind == "f" and (encoding.slope != 1.0 or encoding.intercept != 0.0):
         stored = _plain(encoding).encode(encoding.decode(stored))
-    return zlib.crc32(np.ascontiguousarray(stored).astype(encoding.dtype.newbyteorder("<"), copy=False).tobytes())
+    plain = np.ascontiguousarray(stored).astype(encoding.dtype.newbyteorder("<"), copy=False)
+    return zlib.crc32(plain.data.cast("B") if plain.size else b"", number)
 
 
 def verify(
@@ -46,7 +63,7 @@ def verify(
 ) -> list[Finding]:
     """Return the findings on a staged output. Raises OutputError where it is not what was to be written."""
     try:
-        output = _reopened(session, item, staged)
+        output = reopened(session, item, staged)
         try:
             check_grid(output.grid, plan.grid)
             _check_samples(output, plan, written)
@@ -67,7 +84,8 @@ def _failed(item: Item, staged: Path, reason: str) -> OutputError:
     return OutputError(f"{item.path}: the output did not pass its verification and was removed: {reason}")
 
 
-def _reopened(session: Session, item: Item, staged: Path) -> Source:
+def reopened(session: Session, item: Item, staged: Path) -> Source:
+    """Open an output, staged or at its place, as the item of the same kind that it is. Raises InputError."""
     found = discover(session.plugins, staged, session.options, domain=item.domain)
     items = [entry for entry in found if isinstance(entry, Item)]
     if len(items) != 1:
@@ -102,8 +120,10 @@ def _check_samples(output: Source, plan: OutputPlan, written: Written) -> None:
     expected = iter(written.checksums)
     for frame in range(plan.frames):
         for window in written.slab.windows(plan.grid.shape):
-            block = read(output, window, frame)
-            number = checksum(_plain(plan.encoding).encode(block.values, block.valid), plan.encoding)
+            number = 0
+            for part in _parts(window, written.slab.axis):
+                block = read(output, part, frame)
+                number = _checksum(_plain(plan.encoding).encode(block.values, block.valid), plan.encoding, number)
             if written.lossless and number != next(expected, None):
                 raise InputError(f"samples {window.start} to {window.stop} of frame {frame} are not what was written")
 

@@ -16,7 +16,7 @@ from srkit_satellite.factors import whole_factors
 from srkit_satellite.georeference import CRS_TAG, Georeference, is_kept
 from srkit_satellite.layout import Layout, creation_options, interleave_for, layout_of, overview_levels, parse_co
 from srkit_satellite.source import RasterSource
-from srkit_satellite.tags import CarriedTags, carried_tags, provenance_tags
+from srkit_satellite.tags import METHOD_TAG, CarriedTags, Tags, carried_tags, provenance_tags
 from srkit_satellite.validity import usable_nodata
 
 
@@ -121,7 +121,8 @@ def _band(source: RasterSource, plan: OutputPlan, index: int) -> BandBlueprint:
     nodata = plan.encoding.nodata[index] if plan.encoding.nodata else None
     nodata = usable_nodata(plan.encoding.dtype, nodata)
     if channel.name not in names:
-        return BandBlueprint(None, channel.name, channel.name, ColorInterp.undefined, 1.0, 0.0, "", nodata, None)
+        shown = ColorInterp.gray if index == 0 else ColorInterp.undefined  # as GDAL takes the first band of a TIFF
+        return BandBlueprint(None, channel.name, channel.name, shown, 1.0, 0.0, "", nodata, None)
     own = names.index(channel.name)
     dataset = source.dataset
     return BandBlueprint(
@@ -161,7 +162,18 @@ def _tags(source: RasterSource, plan: OutputPlan, bands: tuple[BandBlueprint, ..
     lost = [_text(value) for value in source.dataset.nodatavals if not _is_kept_nodata(source, value)]
     if lost:
         added["SRKIT_SOURCE_NODATA"] = ", ".join(dict.fromkeys(lost))
-    return CarriedTags({**carried.dataset, **added}, carried.namespaces, carried.bands)
+    if source.mosaic is not None:
+        added["SRKIT_TILES"] = str(len(source.mosaic.layout.windows))
+    return CarriedTags({**carried.dataset, **added}, carried.namespaces, _with_methods(carried.bands, plan))
+
+
+def _with_methods(bands: tuple[Mapping[str, Tags], ...], plan: OutputPlan) -> tuple[Mapping[str, Tags], ...]:
+    """Return the tags of bands, each with how it was enlarged, where that is known."""
+    methods = plan.provenance.methods or ("",) * len(bands)
+    return tuple(
+        {**tags, "": {**tags.get("", {}), METHOD_TAG: method}} if method else dict(tags)
+        for tags, method in zip(bands, methods, strict=True)
+    )
 
 
 def _is_kept_nodata(source: RasterSource, value: float | None) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +66,11 @@ class GeoTiffSink:
             if self.blueprint.masked:
                 mask = np.ones(window.shape, np.bool_) if valid is None else valid.any(axis=0)
                 self._dataset.write_mask(mask.astype(np.uint8) * 255, window=place)
+
+    def conclude(self, agreement: Mapping[str, Any]) -> None:
+        """Say how far the output, degraded again, is its input."""
+        with self._guarded():
+            self._dataset.update_tags(SRKIT_CONSISTENCY=json.dumps(agreement, sort_keys=True, ensure_ascii=False))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -160,6 +160,8 @@ def provenance_tags(
         "SRKIT_BANDS": json.dumps(bands, ensure_ascii=False),
         "SRKIT_NORMALIZATION": _json(provenance.normalizer),
         "SRKIT_DEGRADATION": _json([dict(step) for step in provenance.degradation]),
+        "SRKIT_STRENGTH": "" if provenance.strength == 1 else f"{provenance.strength:g}",
+        "SRKIT_CONSISTENCY_ENFORCED": _json(provenance.consistency),
         "SRKIT_NOTICE": notice,
         "SRKIT_SOURCE_DATETIME": source.get("TIFFTAG_DATETIME") or source.get("SRKIT_SOURCE_DATETIME") or "",
         "SRKIT_HISTORY": "; ".join([*history, provenance.sentence()]),
