@@ -7,23 +7,39 @@ from typing import Any
 
 import numpy as np
 
-from srkit import Finding
+from srkit import Finding, InputError
 from srkit_satellite.bands import FEW_LEVELS, sampled
 from srkit_satellite.georeference import is_kept, says_nothing
+from srkit_satellite.opening import GDAL_ERRORS, cause_of
 from srkit_satellite.source import RasterSource
+from srkit_satellite.suspicions import bands_in_words, suspicions_of
 from srkit_satellite.validity import usable_nodata
 
 
 def inspect_raster(source: RasterSource) -> list[Finding]:
-    """Return what was understood of an opened raster, what is odd, and what keeps it from being treated."""
+    """Return what was understood of an opened raster, what is odd, and what keeps it from being treated.
+
+    Raises InputError where looking at its samples shows that the file is broken.
+    """
+    try:
+        return _findings(source)
+    except GDAL_ERRORS as error:
+        reason = cause_of(error, source.path)
+        raise InputError(f"{source.path}: cannot be read ({reason}); the file is broken, fetch it again") from error
+
+
+def _findings(source: RasterSource) -> list[Finding]:
     return [
         _summary(source),
+        bands_in_words(source),
         *source.bands.findings,
         *_on_georeference(source),
         *_on_nodata(source),
         *_on_levels(source),
+        *suspicions_of(source),
         *_on_thermal(source),
         *_on_tiles(source),
+        *_on_types(source),
         *_on_origin(source),
         *_on_container(source.dataset),
     ]
@@ -35,7 +51,7 @@ def _summary(source: RasterSource) -> Finding:
     tied = ", ".join(source.georeference.kinds) or "no georeference"
     return Finding(
         "info",
-        f"{source.kind}, {dataset.width} x {dataset.height} pixels, {dataset.count} band(s) of {dataset.dtypes[0]} "
+        f"{source.kind}, {dataset.width} x {dataset.height} pixels, {dataset.count} band(s) of {source.encoding.dtype} "
         f"({', '.join(channel.name for channel in source.channels)}), {tied}, {marks[source.validity.kind]}",
         "S10",
     )
@@ -99,6 +115,14 @@ def _on_thermal(source: RasterSource) -> Iterator[Finding]:
     if source.kind.startswith("Landsat") and source.kind.endswith("thermal"):
         text = "thermal bands of Landsat are delivered in finer pixels than they were sampled in; "
         yield Finding("warning", f"{text}the scale is one of pixels, not of what was resolved", "V22")
+
+
+def _on_types(source: RasterSource) -> Iterator[Finding]:
+    types = sorted(set(source.dataset.dtypes))
+    if len(types) > 1:
+        yield Finding(
+            "info", f"bands of {', '.join(types)} become {source.encoding.dtype}, which holds them all", "V23"
+        )
 
 
 def _on_tiles(source: RasterSource) -> Iterator[Finding]:

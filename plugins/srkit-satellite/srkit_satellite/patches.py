@@ -28,7 +28,7 @@ class SceneSampler:
         self._max_cloud = float(getattr(source, "options", {}).get("max_cloud", MAX_CLOUD))
 
     def draw(self, rng: np.random.Generator, region: Window) -> tuple[Window, int]:
-        """Return a window inside `region`, and frame 0; where none of 64 is good, the most valid one that is not cloudy.
+        """Return a window inside `region`, and frame 0; the most valid one that is not cloudy where none of 64 is good.
 
         Raises RecipeError if the region is smaller than a window, InputError where nothing valid and clear was found.
         """
