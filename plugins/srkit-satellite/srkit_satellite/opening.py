@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ GDAL_ERRORS = (RasterioError, OSError, CPLE_BaseError)
 
 SECRETS = re.compile(r"(https?://)(?:[^/\s@]*@)?([^\s?'\"]*)(?:\?[^\s'\"]*)?")
 """Addresses, whose users and queries are left out of messages."""
+
+TREATED = tuple(map(np.dtype, ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")))
+"""Types of samples, narrow before wide, whole before broken."""
 
 LARGEST_BLOCK = 2**31
 """Bytes of one block as it lies in memory; GDAL decodes whole blocks, so a claim beyond this is refused."""
@@ -145,9 +149,16 @@ def check_claims(path: Path, dataset: Any) -> None:
         )
     if any(dtype in ("int64", "uint64") for dtype in dataset.dtypes):
         raise InputError(f"{path}: stores {dataset.dtypes[0]}, more digits than a network keeps; convert it to float64")
-    if len(set(dataset.dtypes)) > 1:
+    if common_dtype(dataset) is None:
         raise InputError(f"{path}: mixes {', '.join(sorted(set(dataset.dtypes)))}; give each type a file of its own")
     _check_sizes(path, dataset)
+
+
+def read_bands(dataset: Any, window: Any = None, indexes: Sequence[int] | None = None) -> np.ndarray[Any, Any]:
+    """Return bands (all of them, or those of the 1-based `indexes`), ``(C, rows, columns)``, in their common type."""
+    if len(set(dataset.dtypes)) == 1:
+        return np.asarray(dataset.read(indexes, window=window))
+    return np.stack([dataset.read(i, window=window) for i in indexes or dataset.indexes], dtype=common_dtype(dataset))
 
 
 def _check_sizes(path: Path, dataset: Any) -> None:
@@ -166,7 +177,18 @@ def _check_sizes(path: Path, dataset: Any) -> None:
 
 def itemsize_of(dataset: Any) -> int:
     """Return the bytes of one sample."""
-    return int(np.dtype(dataset.dtypes[0]).itemsize)
+    return int(max(np.dtype(name).itemsize for name in dataset.dtypes))
+
+
+def common_dtype(dataset: Any) -> np.dtype[Any] | None:
+    """Return the type of a dataset's samples; for bands of several types the narrowest that holds each of them exactly.
+
+    None where no type that is treated does.
+    """
+    found: set[np.dtype[Any]] = {np.dtype(name) for name in dataset.dtypes}
+    if len(found) == 1:
+        return found.pop()
+    return next((wide for wide in TREATED if all(np.can_cast(dtype, wide, "safe") for dtype in found)), None)
 
 
 def interleave_of(dataset: Any) -> str | None:
@@ -174,13 +196,20 @@ def interleave_of(dataset: Any) -> str | None:
     return None if dataset.interleaving is None else str(dataset.interleaving.value).lower()
 
 
+LEAST_CACHE = 64 * 2**20
+_provided: dict[str, int] = {}
+
+
 def provide_cache(needed: int) -> None:
     """Let GDAL keep at least `needed` bytes of blocks, up to an eighth of the machine's memory.
 
     With less than a row of blocks every haloed tile would decode its neighbours again (measured: 60 times slower).
-    GDAL has one cache per process; it is only ever enlarged.
+    GDAL has one cache per process; it is only ever enlarged. Its own default, a twentieth of the machine's memory, is
+    not a need: it would fill up with blocks that nobody reads again. A GDAL_CACHEMAX of the environment is kept.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**32
-    wanted = min(needed, memory // 8)
-    if wanted > int(get_gdal_config("GDAL_CACHEMAX")):
+    wanted = max(LEAST_CACHE, min(needed, memory // 8))
+    own = "GDAL_CACHEMAX" in os.environ or "bytes" in _provided
+    if not own or wanted > int(get_gdal_config("GDAL_CACHEMAX")):
         set_gdal_config("GDAL_CACHEMAX", wanted // 2**20 + 1)
+        _provided["bytes"] = wanted

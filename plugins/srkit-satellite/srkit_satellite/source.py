@@ -15,7 +15,15 @@ from srkit import Block, Encoding, InputError, Item, Provenance, Role, Slab, Win
 from srkit_satellite.bands import bands_of
 from srkit_satellite.georeference import Georeference
 from srkit_satellite.ground import ground_sizes
-from srkit_satellite.opening import GDAL_ERRORS, cause_of, itemsize_of, open_raster, provide_cache
+from srkit_satellite.opening import (
+    GDAL_ERRORS,
+    cause_of,
+    common_dtype,
+    itemsize_of,
+    open_raster,
+    provide_cache,
+    read_bands,
+)
 from srkit_satellite.product import read_product
 from srkit_satellite.remote import is_remote, open_remote
 from srkit_satellite.rules import RULES
@@ -48,6 +56,8 @@ class RasterSource:
     ----------
     path, files, dataset
         The file that stands for it, all files that it consists of, and rasterio's dataset of them.
+    options
+        The domain's, as it was opened with.
     name, kind
         What it is called in the output, and what it is in words.
     georeference, validity, bands
@@ -63,6 +73,7 @@ class RasterSource:
 
     def __init__(self, path: Path, options: Mapping[str, Any], stack: Stack | None = None) -> None:
         self.path = path
+        self.options = options
         self.dataset = open_raster(path) if stack is None else stack.dataset
         self.files = (path,) if stack is None else stack.files
         self.name = path.name if stack is None else stack.name
@@ -78,7 +89,7 @@ class RasterSource:
 
     def _describe(self, options: Mapping[str, Any]) -> None:
         dataset = self.dataset
-        dtype = np.dtype(dataset.dtypes[0])
+        dtype = common_dtype(dataset) or np.dtype(dataset.dtypes[0])
         self.georeference = Georeference.of(dataset).assigned(str(options.get("assign_crs", "")))
         self.grid = self.georeference.grid((dataset.height, dataset.width))
         self.bands = bands_of(dataset, self.path.stem, options)
@@ -133,7 +144,7 @@ class RasterSource:
         (row, column), (rows, columns) = window.shifted(self._origin).start, window.shape
         place = RasterWindow(column, row, columns, rows)
         try:
-            stored = self.dataset.read(window=place)
+            stored = read_bands(self.dataset, place)
             return stored, self.validity.read(self.dataset, place, stored)
         except GDAL_ERRORS as error:
             raise InputError(

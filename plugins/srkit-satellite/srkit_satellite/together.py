@@ -25,8 +25,8 @@ NAME = "mosaic"
 def write_mosaics(outputs: Sequence[Path], options: Mapping[str, Any]) -> list[Path]:
     """Write ``mosaic.vrt`` above all `outputs`, and return it; nothing unless asked for.
 
-    Outputs of another grid, type or kind of bands get one of their own, ``mosaic_2.vrt`` and so on. Raises OutputError
-    where a file of that name is there that is no virtual raster.
+    Outputs of another grid, type or kind of bands get one of their own, ``mosaic_2.vrt`` and so on; an output that is
+    alone on its grid gets none. Raises OutputError where a file of that name is there that is no virtual raster.
     """
     if not options.get("mosaic") or not outputs:
         return []
@@ -36,7 +36,8 @@ def write_mosaics(outputs: Sequence[Path], options: Mapping[str, Any]) -> list[P
             placements.append(placement_of(dataset, Georeference.of(dataset)))
     folder = Path(os.path.commonpath([path.absolute().parent for path in outputs]))
     written = []
-    for number, members in enumerate(on_one_grid(placements), start=1):
+    several = [members for members in on_one_grid(placements) if len(members) > 1]
+    for number, members in enumerate(several, start=1):
         boxes = boxes_of([p for i in members if (p := placements[i]) is not None])
         target = folder / (f"{NAME}.vrt" if number == 1 else f"{NAME}_{number}.vrt")
         _write(target, _mosaic([outputs[i].absolute() for i in members], boxes, folder))

@@ -47,7 +47,8 @@ class Validity:
         if any(MaskFlags.per_dataset in band and MaskFlags.alpha not in band for band in flags):
             return cls("mask")
         if any(MaskFlags.nodata in band for band in flags):
-            usable = [usable_nodata(np.dtype(dataset.dtypes[0]), value) for value in dataset.nodatavals]
+            pairs = zip(dataset.dtypes, dataset.nodatavals, strict=True)
+            usable = [usable_nodata(np.dtype(name), value) for name, value in pairs]
             return cls("all" if all(value is None for value in usable) else "nodata")
         alpha = [i for i, interp in enumerate(dataset.colorinterp) if interp.name == "alpha" and i not in trapped]
         if alpha and any(MaskFlags.alpha in band for band in flags):

@@ -100,7 +100,10 @@ def test_other_grids_get_a_mosaic_of_their_own_and_colours_stay(make, run, tmp_p
     codes = np.random.default_rng(0).integers(0, 3, (1, 10, 10)).astype(np.uint8)
     colours = {0: (0, 0, 0, 255), 1: (9, 99, 9, 255), 2: (200, 0, 0, 255)}
     make("a.tif", codes, **at(0, 0), edit=lambda raster: raster.write_colormap(1, colours), photometric="palette")
-    make("b.tif", codes + 1, crs="EPSG:32634", transform=UTM["transform"])
+    make("b.tif", codes, **at(0, 10), edit=lambda raster: raster.write_colormap(1, colours), photometric="palette")
+    for name, column in (("c", 0), ("d", 50)):
+        make(f"{name}.tif", codes + 1, crs="EPSG:32634", transform=at(0, column)["transform"])
+    make("alone.tif", codes + 1, crs="EPSG:32635", transform=UTM["transform"])
     report = run(categorical="nearest")
     assert [path.name for path in report.gathered] == ["mosaic.vrt", "mosaic_2.vrt"]
     palette = reopen(report.gathered[0])
@@ -109,9 +112,11 @@ def test_other_grids_get_a_mosaic_of_their_own_and_colours_stay(make, run, tmp_p
 
 
 def test_nothing_is_written_unless_asked_for_and_no_other_file_is_replaced(make, run, tmp_path):
-    make("a.tif", np.ones((1, 9, 9), np.uint8), **UTM)
+    make("a.tif", np.ones((1, 9, 9), np.uint8), **at(0, 0))
+    make("b.tif", np.ones((1, 9, 9), np.uint8), **at(0, 9))
     assert run(mosaic=False).gathered == ()
-    (tmp_path / "out" / "a.tif").unlink()
+    for path in (tmp_path / "out").iterdir():
+        path.unlink()
     (tmp_path / "out" / "mosaic.vrt").write_text("notes")
     with pytest.raises(OutputError, match="in the way"):
         run()

@@ -109,3 +109,34 @@ def test_real_virtual_rasters_are_treated_and_a_missing_source_is_named(data, pl
     status = {result.path.name: result.status for result in report.results}
     assert status.pop("missing.vrt") == "failed"
     assert status["mosaic.vrt"] == status["per_band_nodata.vrt"] == "done"
+
+
+def mixed(make, *types):
+    """Write a virtual raster with one band of each type, from files of their own."""
+    names = {"uint8": "Byte", "uint16": "UInt16", "int16": "Int16", "uint32": "UInt32", "float32": "Float32"}
+    bands = ""
+    for number, dtype in enumerate(types, start=1):
+        make(f"{number}.tif", np.full((6, 7), 100 * number, dtype))
+        bands += (
+            f"<VRTRasterBand dataType='{names[dtype]}' band='{number}'><SimpleSource>"
+            f"<SourceFilename relativeToVRT='1'>{number}.tif</SourceFilename></SimpleSource></VRTRasterBand>"
+        )
+    path = make("1.tif", np.full((6, 7), 100, types[0])).with_name("mixed.vrt")
+    path.write_text(f"<VRTDataset rasterXSize='7' rasterYSize='6'>{bands}</VRTDataset>")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("types", "common"),
+    [
+        (("uint8", "uint16"), "uint16"),
+        (("int16", "uint8"), "int16"),
+        (("int16", "uint16"), "int32"),
+        (("uint16", "float32"), "float32"),
+        (("uint32", "float32"), "float64"),
+    ],
+)
+def test_bands_of_several_types_become_the_narrowest_that_holds_them(make, plugins, tmp_path, reopen, types, common):
+    after = reopen(upscaled(plugins, mixed(make, *types), tmp_path / "out", allow_vrt=True).results[0].output)
+    assert after.dtypes == (common, common)
+    assert [np.unique(band).tolist() for band in after.read()] == [[100], [200]]
