@@ -29,7 +29,7 @@ from srkit.domain import (
     Skipped,
 )
 from srkit.grid import Scale
-from srkit.image import Normalizer, OutputPlan, Sink, Source
+from srkit.image import Array, BoolArray, Normalizer, OutputPlan, Sink, Source
 
 CONTRACT = 1
 """Number of this contract. A plugin states the one it was made for as `SRKIT_CONTRACT`; without it, 1 is meant."""
@@ -102,6 +102,14 @@ def srkit_patches(domain: str, source: Source, size: tuple[int, ...]) -> PatchSa
     """Return a sampler of HR windows of `size` (grid axis order) worth training on.
 
     The core's default draws uniformly and rejects windows with invalid samples.
+    """
+
+
+@hookspec(firstresult=True)
+def srkit_foreground(domain: str, values: Array, valid: BoolArray | None) -> BoolArray | None:
+    """Return which samples of an image ``(C, *spatial)``, in stored units, show the subject: ``(1, *spatial)``.
+
+    An evaluation then tells PSNR and SSIM there as well: over the whole, much empty ground flatters every model.
     """
 
 

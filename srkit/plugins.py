@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+import numpy as np
 import pluggy
 
 from srkit import hookspecs
@@ -36,7 +37,7 @@ from srkit.domain import (
 )
 from srkit.errors import InputError, PluginError, SrkitError, UnknownDomainError, UsageError, nearest_known
 from srkit.grid import Scale
-from srkit.image import Normalizer, OutputPlan, Sink, Source, working_dtype
+from srkit.image import Array, BoolArray, Normalizer, OutputPlan, Sink, Source, working_dtype
 
 _log = logging.getLogger(__name__)
 GROUP = "srkit.plugins"
@@ -448,6 +449,17 @@ def create_sink(plugins: Plugins, domain: str, target: Path, source: Source, pla
         _without_default(domain, "srkit_create")
     _checked(sink, Sink, plugins, "srkit_create")
     return sink  # type: ignore[no-any-return]
+
+
+def foreground(plugins: Plugins, domain: str, values: Array, valid: BoolArray | None) -> BoolArray | None:
+    """Return which samples of an image show the subject; None where the domain does not say."""
+    answer = _call(plugins, "srkit_foreground", domain=domain, values=values, valid=valid)
+    if answer is None:
+        return None
+    mask: BoolArray = _checked(answer, np.ndarray, plugins, "srkit_foreground")
+    if mask.dtype != np.bool_ or mask.shape != (1, *values.shape[1:]):
+        raise PluginError(f"srkit_foreground answered with a mask of {mask.dtype}, {mask.shape} for {values.shape}")
+    return mask
 
 
 def verify_staged(plugins: Plugins, domain: str, source: Source, staged: Path, plan: OutputPlan) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TITLES = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM", "sam": "SAM, degrees"}
 TITLES |= {"uiqi": "UIQI", "bias": "bias", "ergas": "ERGAS"}
+TITLES |= {"psnr_foreground": "PSNR, dB, foreground", "ssim_foreground": "SSIM, foreground"}
 
 
 def evaluate(
@@ -86,7 +87,7 @@ def _benchmark(
 def _print(table: EvaluationTable, root: Path) -> None:
     items = list(dict.fromkeys(row.item for row in table.rows))
     if items:
-        known = [name for name in table.metrics if any(isfinite(row.metrics[name]) for row in table.rows)]
+        known = [name for name in table.metrics if any(isfinite(row.metrics.get(name, nan)) for row in table.rows)]
         rows = [[model, *(_number(table.means[model][name], name) for name in known)] for model in table.models]
         print_table(["model", *(_title(name) for name in known)], rows, title=_caption(table, len(items)))
     if len(items) > 1:

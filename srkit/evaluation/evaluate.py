@@ -24,6 +24,8 @@ from srkit.plugins import Plugins, load_plugins
 from srkit.upscaling.engine import enlarge, enlarge_whole
 from srkit.upscaling.enlarger import Enlarger
 
+IN_FOREGROUND, FOREGROUND = ("psnr", "ssim"), "_foreground"
+"""Figures that are told for the foreground as well, and what their names then end in."""
 BASELINES: tuple[Kind, ...] = ("nearest", "bicubic", "bspline", "lanczos")
 DEFAULT_SCALE = Scale(2, 2)
 ProgressCall = Callable[[int, int, str], None]
@@ -41,6 +43,25 @@ class Terms:
         """Return every figure of merit by its name."""
         scale = max(self.scale.factors)
         return {name: metric.of(sr, hr, valid, data_range, scale) for name, metric in self.metrics.items()}
+
+    def foreground_figures(
+        self, sr: Array, hr: Array, valid: BoolArray | None, mask: BoolArray, data_range: float
+    ) -> dict[str, float]:
+        """Return the figures that tell more where `mask` shows the subject: the empty ground flatters them."""
+        seen = mask if valid is None else np.asarray(mask & valid)
+        scale = max(self.scale.factors)
+        return {
+            f"{name}{FOREGROUND}": self.metrics[name].of(sr, hr, seen, data_range, scale)
+            for name in IN_FOREGROUND
+            if name in self.metrics
+        }
+
+    def higher_is_better(self, rows: Sequence[EvaluationRow]) -> dict[str, bool]:
+        """Return the direction of each figure that `rows` may have, in their order."""
+        there = {name for row in rows for name in row.metrics}
+        shown = [name for name in (f"{name}{FOREGROUND}" for name in IN_FOREGROUND) if name in there]
+        own = {name: metric.higher_is_better for name, metric in self.metrics.items()}
+        return own | {name: own[name.removesuffix(FOREGROUND)] for name in shown}
 
 
 def evaluate(  # noqa: PLR0913  each is a choice of the user's
@@ -99,7 +120,7 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
         skipped=tuple(skipped),
         degradation=tuple(terms.degradation or ()),
         range_note=RANGE_NOTE,
-        higher_is_better={name: metric.higher_is_better for name, metric in terms.metrics.items()},
+        higher_is_better=terms.higher_is_better(rows),
     )
 
 
@@ -196,10 +217,13 @@ def _rows_of(
         )
     finally:
         source.close()
-    return [_row_of(plugins, item, reference, enlarger, terms) for enlarger in rivals]
+    mask = verbs.foreground(plugins, item.domain, reference.hr, reference.valid)
+    return [_row_of(plugins, item, reference, mask, enlarger, terms) for enlarger in rivals]
 
 
-def _row_of(plugins: Plugins, item: Item, reference: Reference, enlarger: Enlarger, terms: Terms) -> EvaluationRow:
+def _row_of(
+    plugins: Plugins, item: Item, reference: Reference, mask: BoolArray | None, enlarger: Enlarger, terms: Terms
+) -> EvaluationRow:
     """Return the figures of one model on one item: of all channels together, and of each where there are several."""
     pieces = enlarge(plugins, reference.lr, enlarger, domain=item.domain)
     block = enlarge_whole(pieces, reference.hr.shape[1:])
@@ -208,11 +232,14 @@ def _row_of(plugins: Plugins, item: Item, reference: Reference, enlarger: Enlarg
         valid = block.valid if valid is None else np.asarray(block.valid & valid)
     sr, hr = reference.as_stored(block.values), reference.hr
     data_range = data_range_of(hr, valid, reference.encoding)
+    figures = terms.figures(sr, hr, valid, data_range)
+    if mask is not None:
+        figures |= terms.foreground_figures(sr, hr, valid, mask, data_range)
     channels = [channel.name for channel in reference.lr.channels] if len(hr) > 1 else []
     return EvaluationRow(
         str(item.path),
         enlarger.name,
-        terms.figures(sr, hr, valid, data_range),
+        figures,
         data_range,
         {
             name: terms.figures(sr[i : i + 1], hr[i : i + 1], _one(valid, i), data_range)

@@ -63,7 +63,7 @@ class EvaluationTable:
 
     def values(self, model: str, metric: str) -> list[float]:
         """Return the figures of a model, item by item."""
-        return [row.metrics[metric] for row in self.rows if row.model == model]
+        return [row.metrics.get(metric, math.nan) for row in self.rows if row.model == model]
 
     @property
     def means(self) -> dict[str, dict[str, float]]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from srkit.errors import RecipeError
 from srkit.grid import Window
 from srkit.image import Array, BoolArray, Source
+from srkit_medical.foreground import threshold_of
 from srkit_medical.thinning import steps_for, thinned
 
 MAP_SAMPLES = 1 << 19
@@ -72,10 +73,7 @@ def _score(values: Array, valid: BoolArray) -> npt.NDArray[np.float64]:
     """Return 1 for body, 0 for air; an invalid sample outweighs a whole window."""
     if not valid.any():
         return np.zeros(values.shape)
-    shown = values[valid]
-    low, high = np.percentile(shown, [1, 99])
-    threshold = shown.clip(low, high).mean(dtype=np.float64)
-    body = (values >= threshold) & valid
+    body = (values >= threshold_of(values[valid])) & valid
     return np.where(valid, body, -float(values.size)).astype(np.float64)
 
 

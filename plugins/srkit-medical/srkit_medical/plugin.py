@@ -9,7 +9,7 @@ from typing import Any
 from srkit.domain import Degradation, Domain, Finding, Item, Options, PatchSampler, Skipped
 from srkit.grid import Scale
 from srkit.hookspecs import hookimpl
-from srkit.image import Normalizer, OutputPlan, Sink, Source
+from srkit.image import Array, BoolArray, Normalizer, OutputPlan, Sink, Source
 from srkit_medical.domains import DOMAINS, NAMES
 
 SRKIT_CONTRACT = 1
@@ -143,6 +143,16 @@ def srkit_patches(domain: str, source: Source, size: tuple[int, ...]) -> PatchSa
     from srkit_medical.patches import ForegroundSampler
 
     return ForegroundSampler(source, size)
+
+
+@hookimpl
+def srkit_foreground(domain: str, values: Array, valid: BoolArray | None) -> BoolArray | None:
+    """Return where the body is."""
+    if domain not in NAMES:
+        return None
+    from srkit_medical.foreground import body_of
+
+    return body_of(values, valid)
 
 
 def _is_dicom(source: Source) -> bool:
