@@ -44,10 +44,12 @@ class Product:
 
 
 def is_product(path: Path) -> bool:
-    """Tell whether a file is the metadata of a product, or an archive with a Sentinel-2 product."""
-    from srkit_satellite import sentinel2
+    """Tell whether a file is the metadata of a product, or an archive with one."""
+    from srkit_satellite import landsat, sentinel2
 
     name = path.name
+    if name.lower().endswith((".tar", ".tar.gz", ".tgz")):
+        return landsat.is_archive(path)
     if name.startswith(MTD_MARK) and name.endswith(".xml"):
         return True
     return name.upper().endswith(MTL_MARK.upper()) or (name.lower().endswith(".zip") and sentinel2.is_archive(path))
@@ -57,6 +59,6 @@ def read_product(path: Path) -> Product:
     """Return the product that `path` stands for. Raises InputError where its metadata is broken."""
     from srkit_satellite import landsat, sentinel2
 
-    if path.name.upper().endswith(MTL_MARK.upper()):
+    if path.name.upper().endswith((MTL_MARK.upper(), ".TAR", ".TAR.GZ", ".TGZ")):
         return landsat.read(path)
     return sentinel2.read(path)

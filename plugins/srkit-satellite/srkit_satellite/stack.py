@@ -5,6 +5,7 @@ Every file is opened first by the driver that its first bytes name; only then GD
 
 from __future__ import annotations
 
+import tarfile
 import warnings
 import zipfile
 import zlib
@@ -46,24 +47,34 @@ class BandFile:
     def place(self) -> str:
         """What GDAL calls the file."""
         path = self.path.absolute()
-        return f"/vsizip/{{{path}}}/{self.member}" if self.member else str(path)
+        kind = "vsitar" if path.suffix.lower() == ".tar" else "vsizip"
+        return f"/{kind}/{{{path}}}/{self.member}" if self.member else str(path)
 
     def open(self) -> Any:
         """Open the file by itself. Raises InputError where it is broken."""
         if not self.member:
             return open_raster(self.path)
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as stream:
-                start = stream.read(16)
+            start = _start_of(self.path, self.member)
             driver = "JP2OpenJPEG" if start.startswith(JP2_MAGICS) else "GTiff"
             if driver == "GTiff" and not start.startswith(TIFF_MAGICS):
                 raise InputError(f"{self.path}: {self.member} is no raster; fetch the archive again")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 return rasterio.open(self.place, driver=driver)
-        except (*GDAL_ERRORS, zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
+        except (*GDAL_ERRORS, zipfile.BadZipFile, tarfile.TarError, zlib.error, KeyError, ValueError) as error:
             reason = cause_of(error, self.path)
             raise InputError(f"{self.path}: {self.member} cannot be opened ({reason}); fetch it again") from error
+
+
+def _start_of(path: Path, member: str) -> bytes:
+    """Return the first bytes of a file in an archive."""
+    if path.suffix.lower() == ".tar":
+        with tarfile.open(path, "r:") as tar:
+            file = tar.extractfile(member)
+            return b"" if file is None else file.read(16)
+    with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
+        return stream.read(16)
 
 
 def open_stack(path: Path, bands: Sequence[BandFile], tags: Mapping[str, str]) -> Any:

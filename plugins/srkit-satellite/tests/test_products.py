@@ -1,5 +1,6 @@
 """Sentinel-2 and Landsat products, made in code and real: one output for each group of bands."""
 
+import tarfile
 import zipfile
 
 import numpy as np
@@ -214,6 +215,45 @@ def test_landsat_bundle_is_stacked_by_what_it_measures(plugins, make, tmp_path, 
     kelvin = reopen(tmp_path / "out" / f"{SCENE}_thermal.tif")
     assert 44947 * kelvin.scales[0] + kelvin.offsets[0] == pytest.approx(302.6, abs=0.05)
     assert kelvin.units == ("K",)
+
+
+def test_landsat_archive_is_read_as_it_is(plugins, make, tmp_path, reopen):
+    folder, written = bundle(make)
+    archive = tmp_path / "packed" / f"{SCENE}.tar"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w") as tar:
+        for file in sorted(folder.iterdir()):
+            tar.add(file, file.name)
+    before = archive.read_bytes()
+    report = upscaled(plugins, archive.parent, tmp_path / "out")
+    assert sorted(r.output.name for r in report.results if r.output) == [
+        f"{SCENE}_reflective.tif",
+        f"{SCENE}_thermal.tif",
+    ]
+    after = reopen(tmp_path / "out" / f"{SCENE}_reflective.tif")
+    np.testing.assert_array_equal(after.read(4), written["SR_B4"].repeat(2, 0).repeat(2, 1))
+    assert after.units == ("reflectance",) * 5
+    assert [archive] == list(archive.parent.iterdir())
+    assert archive.read_bytes() == before
+
+
+def test_broken_and_compressed_archives_are_sentences(plugins, make, tmp_path):
+    folder, _ = bundle(make)
+    archive, packed = tmp_path / "packed" / f"{SCENE}.tar", tmp_path / "packed" / f"{SCENE}.tar.gz"
+    archive.parent.mkdir()
+    for path, mode in ((archive, "w"), (packed, "w:gz")):
+        with tarfile.open(path, mode) as tar:
+            for file in sorted(folder.iterdir(), key=lambda f: "MTL" not in f.name):
+                tar.add(file, file.name)
+    archive.write_bytes(archive.read_bytes()[:9000])
+    (archive.parent / "photos.tar").write_bytes(b"nothing of ours")
+    report = upscaled(plugins, archive.parent, tmp_path / "out")
+    reasons = {result.path.name: result.reason for result in report.results}
+    assert "unpack it" in reasons[packed.name]
+    assert all(result.status == "failed" for result in report.results)
+    assert archive.name in reasons
+    assert "photos.tar" not in reasons
+    assert not (tmp_path / "out").exists()
 
 
 def test_numbers_of_landsat_level_1_are_not_called_reflectance(plugins, make, tmp_path, reopen):
