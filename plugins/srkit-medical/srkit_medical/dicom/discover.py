@@ -6,11 +6,14 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
 from srkit.domain import Item, Options, Skipped
+from srkit.errors import InputError
 from srkit.files import files_below
+from srkit_medical.dicom.archive import changed, is_archive, members_of
 from srkit_medical.dicom.directory import files_listed, is_directory_record
 from srkit_medical.dicom.grouping import Series, group
 from srkit_medical.dicom.instance import Instance
@@ -26,19 +29,61 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
 
     A DICOMDIR as `root` stands for the files that it lists. Below a folder files of other kinds, DICOMDIRs and hidden
     files are passed over. Slices of one series may lie in several folders;
-    whole copies of a series in several folders are an item each.
+    whole copies of a series in several folders are an item each. What lies in a zip archive is a world of its own.
     """
+    found, root = _files(root)
+    yield from (entry for entry in found if isinstance(entry, Skipped))
+    paths = [entry for entry in found if isinstance(entry, Path)]
+    archives = {path for path in paths if is_archive(path)}
+    for entry in _entries([path for path in paths if path not in archives], root):
+        yield _finished(entry, root, options)
+    for archive in sorted(archives):
+        yield from (_finished(entry, root, options) for entry in _packed(archive, root))
+
+
+def series_in(item: Item) -> Item:
+    """Return an item of an archive as it is inside: with the paths of its members, and their key.
+
+    Raises InputError where the archive has no such item (any more). Other items are returned as they are.
+    """
+    if not is_archive(item.path):
+        return item
+    inside = _inside(item.path, changed(item.path)).get(item.key)
+    if inside is None:
+        raise InputError(f"{item.path}: the archive was changed meanwhile; begin again")
+    return inside
+
+
+def _packed(archive: Path, root: Path) -> Iterator[Item | Skipped]:
+    """Yield what is in an archive; its items are named after it, and told apart by their first member."""
+    home = archive.parent.relative_to(root).as_posix() if root.is_dir() else ""
+    home = "" if home == "." else home
+    folder = f"{home}/{archive.stem}".strip("/") if root.is_dir() else ""
+    yield from (entry for entry in members_of(archive) if isinstance(entry, Skipped))
+    yield from (entry for entry in _entries(_members(archive), archive) if isinstance(entry, Skipped))
+    for key, item in _inside(archive, changed(archive)).items():
+        yield replace(item, paths=(archive,), key=key, folder=f"{folder}/{item.folder}".strip("/"))
+
+
+@lru_cache(maxsize=4)
+def _inside(archive: Path, when: int) -> dict[str, Item]:
+    items = [entry for entry in _entries(_members(archive), archive) if isinstance(entry, Item)]
+    return {f"{item.path.relative_to(archive).as_posix()} {item.key}".strip(): item for item in items}
+
+
+def _members(archive: Path) -> list[Path]:
+    return [entry for entry in members_of(archive) if isinstance(entry, Path)]
+
+
+def _entries(paths: list[Path], root: Path) -> Iterator[Item | Skipped]:
     instances: list[Instance] = []
     broken: list[tuple[Path, UnfitError]] = []
-    paths, missing, root = _files(root)
-    yield from missing
     for path in paths:
         try:
             if _is_candidate(path):
                 instances += read_slices(path)
         except MultiFrameError:
-            for found in _multi_frame_items(root, path):
-                yield _finished(found, root, options)
+            yield from _multi_frame_items(root, path)
         except UnfitError as error:
             broken += [(path, error)] * error.failed
             yield Skipped(path, error.reason, error.failed)
@@ -51,24 +96,21 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
         if id(entry) in torn:
             reason = f"stands for a series of which {torn[id(entry)].name} cannot be used"
             yield Skipped(entry.first.path, reason)
-    for item in _items(root, [entry for entry in series if id(entry) not in torn]):
-        yield _finished(item, root, options)
+    yield from _items(root, [entry for entry in series if id(entry) not in torn])
 
 
-def _files(root: Path) -> tuple[list[Path], list[Skipped], Path]:
-    """Return the files to be read, what is missing, and the folder that outputs are named after."""
+def _files(root: Path) -> tuple[list[Path | Skipped], Path]:
+    """Return the files to be read and what is missing, and the folder that outputs are named after."""
     if not root.is_file() or not is_directory_record(root):
-        return [path for path, _ in files_below(root)], [], root
-    listed = list(files_listed(root))
-    found, missing = [p for p in listed if isinstance(p, Path)], [p for p in listed if isinstance(p, Skipped)]
-    return found, missing, root.parent
+        return [path for path, _ in files_below(root)], root
+    return list(files_listed(root)), root.parent
 
 
 def _finished(item: Item | Skipped, root: Path, options: Mapping[str, Options]) -> Item | Skipped:
     """Return the item as it is, or with the name of the NIfTI file that it shall become."""
     if isinstance(item, Skipped) or options.get(item.domain, {}).get("to", "same") != "nifti":
         return item
-    key = AS_NIFTI[1] + item.key if item.suffix else AS_NIFTI[0]
+    key = AS_NIFTI[1 if item.suffix else 0] + item.key
     if item.stem:
         return replace(item, suffix=".nii.gz", key=key)
     home = PurePosixPath(item.folder)
@@ -99,7 +141,7 @@ def _items(root: Path, series: list[Series]) -> Iterator[Item]:
     for entry in sorted(series, key=lambda s: min(i.path for i in s.instances)):
         homes[_home(entry)].append(entry)
     for home, entries in homes.items():
-        folder = home.relative_to(root).as_posix() if home != root and root.is_dir() else ""
+        folder = home.relative_to(root).as_posix() if home != root and _is_tree(root) else ""
         width = max(2, len(str(len(entries))))
         for ordinal, entry in enumerate(entries, start=1):
             yield Item(
@@ -120,7 +162,7 @@ def _multi_frame_items(root: Path, path: Path) -> Iterator[Item | Skipped]:
     except UnfitError as error:
         yield Skipped(path, error.reason, error.failed)
         return
-    folder = path.parent.relative_to(root).as_posix() if root.is_dir() else ""
+    folder = path.parent.relative_to(root).as_posix() if _is_tree(root) else ""
     is_named = path.suffix.lower() in SUFFIXES
     for key, volume in volumes.items():
         if isinstance(volume, UnfitError):
@@ -136,6 +178,10 @@ def _multi_frame_items(root: Path, path: Path) -> Iterator[Item | Skipped]:
             suffix=path.suffix if is_named else ".dcm",
             key=key,
         )
+
+
+def _is_tree(root: Path) -> bool:
+    return root.is_dir() or is_archive(root)
 
 
 def _home(series: Series) -> Path:

@@ -12,6 +12,8 @@ from pydicom.uid import UID
 
 from srkit.errors import InputError, MissingRequirementError
 from srkit.image import Array, BoolArray
+from srkit_medical.dicom.archive import changed
+from srkit_medical.dicom.archive import opened as opened_file
 from srkit_medical.dicom.instance import Instance, Tile
 from srkit_medical.dicom.reading import READ_ERRORS, quiet
 
@@ -65,20 +67,27 @@ def _decoded(instance: Instance, opened: FileDataset | None) -> Array:
     with quiet():
         try:
             if tile is not None:
-                return _cut(_sheet(instance.path, instance.path.stat().st_mtime_ns), instance.shape, tile)
-            frame: Array = pixel_array(
-                instance.path if opened is None else opened, raw=True, index=instance.frame_index
-            )
-            return frame
+                return _cut(_sheet(instance.path, changed(instance.path)), instance.shape, tile)
+            return _frame(instance.path, instance.frame_index) if opened is None else _frame_of(opened, instance)
         except READ_ERRORS:
             raise InputError(f"{instance.path}: its pixels cannot be decoded; copy it again from its origin") from None
 
 
+def _frame(path: Path, index: int) -> Array:
+    with opened_file(path) as file:
+        frame: Array = pixel_array(file, raw=True, index=index)
+    return frame
+
+
+def _frame_of(opened: FileDataset, instance: Instance) -> Array:
+    frame: Array = pixel_array(opened, raw=True, index=instance.frame_index)
+    return frame
+
+
 @lru_cache(maxsize=2)
-def _sheet(path: Path, changed: int) -> Array:
+def _sheet(path: Path, when: int) -> Array:
     """Return a mosaic, which is decoded once for all of its tiles."""
-    sheet: Array = pixel_array(path, raw=True, index=0)
-    return sheet
+    return _frame(path, 0)
 
 
 def _cut(sheet: Array, shape: tuple[int, int], tile: Tile) -> Array:

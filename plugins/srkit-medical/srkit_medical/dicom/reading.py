@@ -20,6 +20,8 @@ from pydicom.config import disable_value_validation
 from pydicom.datadict import tag_for_keyword
 from pydicom.errors import InvalidDicomError
 
+from srkit_medical.dicom.archive import first_bytes, opened
+
 READ_ERRORS = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RuntimeError, EOFError, OSError,
     MemoryError, struct.error, zlib.error, InvalidDicomError,
@@ -69,8 +71,7 @@ def quiet() -> Iterator[None]:
 
 def claims_dicom(path: Path) -> bool:
     """Tell by the first bytes whether `path` may be a DICOM file: the magic, or a plausible first element."""
-    with path.open("rb") as file:
-        head = file.read(132)
+    head = first_bytes(path, 132)
     return head[128:] == b"DICM" or head[:2] in _FIRST_GROUPS
 
 
@@ -79,11 +80,12 @@ def read_header(path: Path, keywords: Sequence[str | int]) -> tuple[FileDataset,
 
     The count is None where there is no pixel element. Raises UnfitError where the file is broken.
     """
-    with quiet(), path.open("rb") as file:
+    with quiet(), opened(path) as file:
         try:
             header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(keywords))
             if header.file_meta.get("TransferSyntaxUID", None) == "1.2.840.10008.1.2.1.99":
-                return header, len(dcmread(path, force=True).get("PixelData", b"")) or None
+                file.seek(0)
+                return header, len(dcmread(file, force=True).get("PixelData", b"")) or None
             return header, _pixel_bytes(file, header)
         except READ_ERRORS:
             raise UnfitError("is a DICOM file whose header cannot be read; copy it again from its origin") from None
@@ -93,7 +95,8 @@ def read_whole(path: Path) -> FileDataset:
     """Return all of a file. Raises UnfitError where it is broken."""
     with quiet():
         try:
-            return dcmread(path, force=True)
+            with opened(path) as file:
+                return dcmread(file, force=True)
         except READ_ERRORS:
             raise UnfitError("is a DICOM file that cannot be read; copy it again from its origin") from None
 
@@ -102,7 +105,8 @@ def read_attributes(path: Path) -> FileDataset:
     """Return all of a file up to its pixels. Raises UnfitError where it is broken."""
     with quiet():
         try:
-            return dcmread(path, stop_before_pixels=True, force=True)
+            with opened(path) as file:
+                return dcmread(file, stop_before_pixels=True, force=True)
         except READ_ERRORS:
             raise UnfitError("is a DICOM file that cannot be read; copy it again from its origin") from None
 
@@ -111,7 +115,8 @@ def read_pixels(path: Path) -> FileDataset:
     """Return the pixels of a file and what describes them, nothing else. Raises UnfitError where it is broken."""
     with quiet():
         try:
-            return dcmread(path, force=True, specific_tags=list(_PIXEL_KEYWORDS))
+            with opened(path) as file:
+                return dcmread(file, force=True, specific_tags=list(_PIXEL_KEYWORDS))
         except READ_ERRORS:
             raise UnfitError("is a DICOM file that cannot be read; copy it again from its origin") from None
 

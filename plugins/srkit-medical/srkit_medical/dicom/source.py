@@ -106,6 +106,9 @@ def open_series(item: Item, options: Options) -> DicomSource:
 
     Raises InputError where the files are no such series (any more), MissingRequirementError without a decoder.
     """
+    from srkit_medical.dicom.discover import series_in
+
+    item = series_in(item)
     if item.suffix:
         from srkit_medical.dicom.enhanced.source import open_enhanced
 

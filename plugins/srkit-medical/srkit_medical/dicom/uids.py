@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srkit.image import OutputPlan
+from srkit_medical.dicom.archive import opened
 
 if TYPE_CHECKING:
     from srkit_medical.dicom.grouping import Series
@@ -64,4 +65,5 @@ def _place(instance: Instance) -> str:
 
 def _content(path: Path) -> bytes:
     """Stand in for a missing SOPInstanceUID."""
-    return sha256(path.read_bytes()).digest()
+    with opened(path) as file:
+        return sha256(file.read()).digest()

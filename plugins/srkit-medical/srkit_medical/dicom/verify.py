@@ -83,6 +83,6 @@ def _checked(case: Evidence) -> list[Fault]:
 
 def _read(path: Path) -> FileDataset | None:
     try:
-        return read_whole(path) if path.is_file() else None
+        return read_whole(path)
     except UnfitError:
         return None

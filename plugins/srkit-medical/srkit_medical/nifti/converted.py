@@ -65,7 +65,7 @@ def open_converted(item: Item, options: Options) -> ConvertedSource:
     Raises InputError where NIfTI cannot say where the slices lie, and as `open_series` does.
     """
     enhanced = item.key.startswith(AS_NIFTI[1])
-    key = item.key.removeprefix(AS_NIFTI[1]) if enhanced else ""
+    key = item.key.removeprefix(AS_NIFTI[1 if enhanced else 0])
     source = open_series(replace(item, suffix=".dcm" if enhanced else "", key=key), options)
     if not source.series.stack.even:
         raise InputError(f"{item.path}: {source.series.stack.unscalable}; NIfTI cannot say that, keep it as DICOM")
