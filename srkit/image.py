@@ -247,14 +247,17 @@ class Sink(Protocol):
     A sink may have one method more, `conclude(agreement)`: called once, after the last slab and before the context is
     left, with plain values that say how far the output agrees with its input (`srkit.upscaling.agreement`), for
     formats that can still say so then. It may have one attribute more, `side_files`: names beside its target
-    (``scene.tif.aux.xml``) that readers take for part of the output. What an older output left under such a name is removed when the output appears.
+    (``scene.tif.aux.xml``) that readers take for part of the output. What an older output left under such a name is
+    removed when the output appears. Two numbers of bytes are asked for before the work: `room`, what it may take on
+    disk while it is made (by default all samples as they are stored), and `cache`, what it keeps in memory beside the
+    slab that it is given.
     """
 
     slab: Slab
     lossless: bool
 
     def __enter__(self) -> Self:
-        """Open the output."""
+        """Open the output; before that, a sink touches nothing on disk."""
         ...
 
     def write(self, window: Window, frame: int, stored: Array, valid: BoolArray | None) -> None:
@@ -328,7 +331,8 @@ class Provenance:
         how = "perceptual" if self.perceptual else "fidelity"
         mixed = "" if self.strength == 1 else f", strength {self.strength:g}"
         agreeing = f", consistent in {self.consistency['rounds']} rounds" if self.consistency else ""
-        made = f"srkit {self.version} super-resolution x{self.scale}, model {self.model}{digest}"
+        part = f", of it x{self.route['network_scale']} by the model" if "network_scale" in self.route else ""
+        made = f"srkit {self.version} super-resolution x{self.scale}{part}, model {self.model}{digest}"
         return f"{made}{mixed}{agreeing} ({how})"
 
 

@@ -147,7 +147,7 @@ def test_the_model_nearest_to_the_need_is_chosen(plugins: Plugins, tmp_path: Pat
     }
     assert chosen == {"0.5,0.5": "plane2", "0.25,0.25": "plane4", "1,1,1": "through"}
     text = json.loads((tmp_path / "2.json").read_text())["by"]
-    assert "x0.875x0.9091x5, model through" in text
+    assert "x0.875x0.9091x5, of it x1x1x4 by the model, model through" in text
 
 
 def test_a_model_for_other_axes_is_refused(plugins: Plugins, tmp_path: Path, volume: Path, shelf: Path) -> None:

@@ -24,7 +24,7 @@ class DerivedSlice:
     nearest
         The instance whose attributes the slice inherits.
     sources
-        The instances that bracket it; exactly one where slices are not scaled.
+        The instances that bracket it, or that it lies over; exactly one where slices are not scaled.
     location
         SliceLocation, None where it cannot be told.
     """
@@ -58,8 +58,9 @@ def derived_slice(series: Series, plan: OutputPlan, frame: int, index: int) -> D
     count, rows, columns = plan.grid.shape
     stack, sources = series.stack, series.frames[frame]
     old = len(sources)
-    place = stack.place(index, count) if count != old else float(index)
-    low, high = (min(max(k, 0), old - 1) for k in (floor(place), ceil(place)))
+    place = round(stack.place(index, count), 9) if count != old else float(index)
+    around = max(0.0, (old / count - 1) / 2)  # a slice thicker than the source's lies over several of them
+    low, high = (min(max(k, 0), old - 1) for k in (floor(place - around), ceil(place + around)))
     nearest = sources[min(max(round(place), 0), old - 1)]
     own_plane = stack.plane(index, count) if count != old else nearest.plane
     even = stack.even and old > 1
@@ -71,7 +72,7 @@ def derived_slice(series: Series, plan: OutputPlan, frame: int, index: int) -> D
         in_stack=in_stack,
         plane=own_plane.resampled(nearest.shape, (rows, columns)),
         nearest=nearest,
-        sources=(sources[low],) if low == high else (sources[low], sources[high]),
+        sources=tuple(sources[low : high + 1]),
         location=location,
         spacing_mm=stack.step_mm * old / count if even else None,
         thickness_mm=stack.step_mm * old / count if count != old else None,
