@@ -105,6 +105,7 @@ def train(
         Where recipe, data and plugins do not fit, or the run diverges.
     """
     from srkit.config import Recipe
+    from srkit.report import write_run_page
     from srkit.training import resolve_origins
     from srkit.training import train as job
     from srkit.training.shelf import find_recipe
@@ -115,7 +116,9 @@ def train(
         path = None if recipe is None else find_recipe(recipe)
         recipe = resolve_origins(plugins, path, domain=domain, overrides=overrides, model=from_model).recipe
     chosen = recipe if isinstance(recipe, Recipe) else None
-    return job(chosen, out=_run_folder(out, chosen), plugins=plugins, **more)
+    result = job(chosen, out=_run_folder(out, chosen), plugins=plugins, **more)
+    write_run_page(result.folder)
+    return result
 
 
 def explain_recipe(

@@ -110,6 +110,7 @@ def _print(result: TrainResult, json: bool) -> None:
     print(f"{result.model}  (last of {result.steps} steps)")
     if result.best is not None:
         print(f"{result.best}  (best PSNR)")
+    print(f"{result.folder / 'index.html'}  (curves and pictures)")
 
 
 def _figures(figures: Any) -> list[str]:

@@ -95,7 +95,8 @@ class PhaseSection(Section):
 
     `learning_rate` is one rate or a list of [step of the phase, rate]; a rate holds until the next milestone.
     A phase with a loss against a discriminator trains that discriminator too; over the first `adversarial_ramp` steps
-    that loss's weight rises from nothing. `gradient_clip` is the norm to which gradients are shortened.
+    that loss's weight rises from nothing. `gradient_clip` is the norm to which gradients are shortened. After
+    `patience` validations in a row without a better PSNR the phase ends; 0 for never.
     """
 
     name: str
@@ -104,6 +105,7 @@ class PhaseSection(Section):
     learning_rate: Schedule = ((0, 1e-4),)
     adversarial_ramp: int = Field(default=0, ge=0)
     gradient_clip: Rate | None = None
+    patience: int = Field(default=0, ge=0)
     losses: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)
 
     @field_validator("learning_rate")

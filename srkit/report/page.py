@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from string import Template
 
+from srkit.report.curves import Curves
 from srkit.report.pictures import Picture
 
 
@@ -40,7 +41,7 @@ class Table:
     caption: str = ""
 
 
-Part = str | Comparison | Strip | Table
+Part = str | Comparison | Curves | Strip | Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ def _part(part: Part, number: int) -> str:
         return _comparison(part, number)
     if isinstance(part, Strip):
         return _strip(part)
+    if isinstance(part, Curves):
+        return part.svg()
     if isinstance(part, Table):
         return _table(part)
     return f"<p>{escape(part)}</p>"

@@ -47,7 +47,6 @@ def run_phases(
     phases: Sequence[Phase], batches: Iterator[Batch], progress: Progress, observers: Sequence[Observer]
 ) -> None:
     """Run `phases` from where `progress` stands to their end; `batches` goes on from there."""
-    total = sum(phase.steps for phase in phases)
     for index in range(progress.phase, len(phases)):
         phase, before = phases[index], sum(phase.steps for phase in phases[:index])
         progress.phase, progress.phase_step = index, progress.phase_step if index == progress.phase else 0
@@ -58,6 +57,7 @@ def run_phases(
             rate = phase.learning_rate(progress.phase_step)
             progress.phase_step += 1
             progress.at_rest = True
+            total = sum(phase.steps for phase in phases)  # a phase may end early
             report = StepReport(before + progress.phase_step, total, phase, losses, rate)
             for observer in observers:
                 observer.on_step(report)

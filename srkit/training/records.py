@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from srkit.image import Array
 from srkit.training.loop import StepReport
 from srkit.training.validation import Figures
 
@@ -106,6 +107,11 @@ class TensorBoard:
         if self._writer is not None:
             for name, value in found.items():
                 self._writer.add_scalar(f"validation/{name}", value, report.step)
+
+    def on_picture(self, step: int, picture: Array) -> None:
+        """Write a picture ``(rows, columns, 3)``."""
+        if self._writer is not None:
+            self._writer.add_image("held out: LR, interpolated, SR, HR, error", picture, step, dataformats="HWC")
 
     def close(self) -> None:
         """Finish the files."""

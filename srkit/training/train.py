@@ -35,6 +35,7 @@ from srkit.training.records import Log, ProgressCall, ProgressReport, TensorBoar
 from srkit.training.run_folder import RunFolder, continued_recipe
 from srkit.training.samples import Samples
 from srkit.training.seen import measured
+from srkit.training.stopping import EarlyStopping
 from srkit.training.transfer import transfer
 from srkit.training.validation import Figures, Validation, hold_out, validation_patch
 
@@ -160,6 +161,8 @@ class _Run:
         self.state = RunState(self.networks, build_phases(recipe, self.networks, self.compute))
         self.resumed = restore_newest(folder.checkpoints, self.state)
         apply_rate_factor(self.state.phases, self.state.notes)
+        patience = {phase.name: phase.patience for phase in recipe.phases}
+        self.stopping = EarlyStopping(self.state.phases, patience, self.state.progress, self.state.notes)
         self.train_items = self._open_items(plugins, "train", recipe.patch)
         self.log = Log(folder.log, recipe.log_every, after=self.state.step)
         self.validation = self._validation(plugins)
@@ -178,7 +181,7 @@ class _Run:
     def go(self, progress: ProgressCall | None) -> TrainResult:
         """Run all phases, or as far as one is let."""
         if self.resumed:
-            logger.info("resumed at step %d of %d", self.state.step, self.recipe.steps)
+            logger.info("resumed at step %d of %d", self.state.step, sum(phase.steps for phase in self.state.phases))
         interruption = self.stack.enter_context(Interruption())
         observers = self._observers(progress, interruption)
         if not self.resumed:
@@ -229,13 +232,14 @@ class _Run:
         board = TensorBoard(self.folder.root / "tensorboard", self.recipe.log_every)
         self.stack.callback(board.close)
         bar = ProgressReport(progress or _silent)
-        self.validation.listeners = (self.log, board, bar, self)
+        self.validation.listeners = (self.log, board, bar, self, self.stopping)
         samples = Samples(
             self.folder.root / "samples",
             self.networks.product,
             self.validation.patches,
             self.compute,
             self.recipe.samples_every,
+            (board,),
         )
         return [self.log, board, self.validation, samples, self, bar, interruption]
 
@@ -295,7 +299,7 @@ class _Run:
             model=self._write_model(self.folder.model),
             best=self.folder.best if self.folder.best.exists() else None,
             steps=self.state.step,
-            total=self.recipe.steps,
+            total=sum(phase.steps for phase in self.state.phases),
             metrics=self._figures(),
             baselines=self.baselines,
             interrupted=interrupted,

@@ -98,11 +98,14 @@ def test_figures_are_those_of_skimage_over_the_patches_of_an_item(toy_plugins):
     assert found["psnr"] == pytest.approx(-10 * np.log10(np.mean(np.square(errors))))
 
 
-def test_a_sample_shows_lr_interpolated_sr_and_hr_side_by_side():
+def test_a_sample_shows_lr_interpolated_sr_hr_and_the_error_side_by_side():
     hr = np.linspace(0, 1, 64).reshape(1, 8, 8)
     row = sample_row(held_out(hr[:, ::2, ::2], hr), hr)
-    assert row.shape == (8, 4 * 8 + 3 * 4, 3)
+    assert row.shape == (8, 5 * 8 + 4 * 4, 3)
     np.testing.assert_array_equal(row[:, 24:32], row[:, 36:44])
+    assert not row[:, 48:].any()
+    off = sample_row(held_out(hr[:, ::2, ::2], hr), hr + 0.1)
+    assert np.abs(off[:, 48:] - 0.5 * 255).max() <= 2
     np.testing.assert_array_equal(row[::2, 0:8:2], row[1::2, 1:8:2])
 
 
