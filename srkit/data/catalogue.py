@@ -116,7 +116,10 @@ def with_channels(
         raise RecipeError(f"nothing to train on: no usable item found, {len(catalogue.left_out)} left out")
     if names:
         if wanted not in (None, len(names)):
-            raise RecipeError(f"data.channels names {len(names)} channels, the network has {wanted}; make them agree")
+            raise RecipeError(
+                f"data.channels names {len(names)} channels, the network has {wanted}; "
+                f"set network.parameters.channels={len(names)}"
+            )
         return catalogue, _common(catalogue.entries, _named(catalogue.entries[0], names))
     if wanted is None:
         _check_count(catalogue.entries)

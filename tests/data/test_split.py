@@ -157,6 +157,8 @@ def test_the_same_number_of_channels_that_mean_other_things_is_refused(tmp_path)
     with pytest.raises(RecipeError, match=r"colour has red, green, blue, .*infrared has nir, red, green; train on one"):
         with_channels(catalogue(colour, infrared), 3)
     assert with_channels(catalogue(colour, infrared), 1)[1] == ()
+    with pytest.raises(RecipeError, match=r"names 2 channels, the network has 1; set network.parameters.channels=2"):
+        with_channels(catalogue(colour, infrared), 1, ("green", "red"))
     found, inputs = with_channels(catalogue(colour, infrared), None, ("green", "red"))
     assert [channel.name for channel in inputs] == ["green", "red"]
     assert len(found.entries) == 2

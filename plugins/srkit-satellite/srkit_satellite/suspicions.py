@@ -107,11 +107,14 @@ def _on_collar(values: Array) -> Iterator[Finding]:
 
 def bands_in_words(source: RasterSource) -> Finding:
     """Return what each band was taken for: its colour, wavelength and quantity, as far as they are known."""
-    told = []
+    told, unknown = [], []
     for channel in source.channels:
-        colours = [alias for alias in channel.aliases if " " not in alias]
-        facts = [channel.role] if channel.role != "image" else [*colours]
+        facts = [channel.role] if channel.role != "image" else [a for a in channel.aliases if " " not in a]
         facts += [f"{channel.wavelength_nm:g} nm"] if channel.wavelength_nm is not None else []
         facts += [channel.quantity] if channel.quantity else []
-        told.append(f"{channel.name}: {', '.join(facts) or 'not known'}")
-    return Finding("info", f"bands are {'; '.join(told)}", "B2")
+        if facts:
+            told.append(f"{channel.name}: {', '.join(facts)}")
+        else:
+            unknown.append(channel.name)
+    told += [f"nothing is known of {', '.join(unknown)}"] if unknown else []
+    return Finding("info", f"bands: {'; '.join(told)}", "B2")

@@ -28,7 +28,7 @@ def test_bands_are_said_with_colour_wavelength_and_quantity(make):
         raster.update_tags(SENSOR="Sentinel-2 MSI")
 
     text = told(make("in.tif", RNG.integers(1, 9000, (3, 30, 30)).astype(np.uint16), edit=edit), "info")
-    assert "B04 red: red, 664.6 nm, reflectance; band 2: not known; B8A: 864.7 nm" in text
+    assert "B04 red: red, 664.6 nm, reflectance; B8A: 864.7 nm; nothing is known of band 2" in text
 
 
 def test_ordinary_numbers_are_not_suspicious(make):
