@@ -8,6 +8,7 @@
     ├── InputError (4)            an input cannot be read or treated
     ├── OutputError (4)           an output cannot be written or fails its verification
     ├── MissingRequirementError (5)   weights, a codec, a package are not there
+    ├── OutOfMemoryError (5)      there is too little memory
     ├── PluginError (5)           a plugin breaks the contract
     ├── DivergedError (6)         a training run went astray
     └── NetworkOutputError (1)    a network made values that are no numbers
@@ -71,6 +72,16 @@ class MissingRequirementError(SrkitError):
     """Something outside srkit is not there: weights, a codec, a package."""
 
     exit_code = 5
+
+
+class OutOfMemoryError(SrkitError):
+    """There is too little memory for the network on a tile; `length` is that of the tile's longest axis."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, length: int = 0) -> None:
+        super().__init__(message)
+        self.length = length
 
 
 class PluginError(SrkitError):

@@ -16,6 +16,7 @@ CODES = {
     "InputError": 4,
     "OutputError": 4,
     "MissingRequirementError": 5,
+    "OutOfMemoryError": 5,
     "PluginError": 5,
     "DivergedError": 6,
     "NetworkOutputError": 1,

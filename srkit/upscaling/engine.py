@@ -5,8 +5,10 @@ Exact: the same route gives the same bits in any order; tiles equal the whole im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from srkit.plugins import Plugins, normalizer
 from srkit.upscaling.blending import Blend
 from srkit.upscaling.enlarger import Enlarger
 from srkit.upscaling.fill import fill
+from srkit.upscaling.memory import noticing_exhaustion
 from srkit.upscaling.plan import INTERPOLATION_HALO, Fit, fit
 from srkit.upscaling.resampling import Resampling
 from srkit.upscaling.route import Route, Wishes, choose_route
@@ -27,6 +30,7 @@ from srkit.upscaling.stream import Piece, Stage, first_needed, through
 from srkit.upscaling.tiles import Asked, AxisPlan, Tile, count_tiles, iterate_tiles, mirrored
 
 Step = Callable[[int, int], None]
+Mapped = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 Indices = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
@@ -35,7 +39,8 @@ class Job:
     """All that is needed to enlarge one source; made by `prepare`.
 
     `stages` come after the network, in their order. `part` is what is wanted of the source's grid, None for all of it;
-    tiles are those of the whole all the same, so that a part has the samples of the whole, bit by bit.
+    tiles are those of the whole all the same, so that a part has the samples of the whole, bit by bit. `mapped` runs
+    the network's share of the work, as the builtin `map` does, perhaps on another thread.
     """
 
     source: Source
@@ -44,6 +49,7 @@ class Job:
     normalizer: Normalizer | None
     stages: tuple[Stage, ...] = ()
     part: Window | None = None
+    mapped: Mapped = map
 
     @property
     def network_grid(self) -> Grid:
@@ -183,9 +189,8 @@ def _pieces_of_frame(job: Job, frame: int, asked: Asked) -> Iterator[Piece]:
     if job.fitted.halo is None and job.fitted.image_channels and count_tiles(job.axes) > 1:
         yield from _blended(job, frame, asked)
         return
-    for tile in iterate_tiles(job.axes, asked.axis):
-        if asked.meets(tile.core.upscaled(job.fitted.factors), frame):
-            yield _piece(job, tile, frame)
+    tiles = (t for t in iterate_tiles(job.axes, asked.axis) if asked.meets(t.core.upscaled(job.fitted.factors), frame))
+    yield from job.mapped(partial(_enlarged, job), (_read_tile(job, tile, frame) for tile in tiles))
 
 
 def _blended(job: Job, frame: int, asked: Asked) -> Iterator[Piece]:
@@ -199,7 +204,17 @@ def _blended(job: Job, frame: int, asked: Asked) -> Iterator[Piece]:
         yield finished(job, read(job.source, window, frame), sr, window, frame)
 
 
-def _piece(job: Job, tile: Tile, frame: int) -> Piece:
+@dataclass(frozen=True, eq=False, slots=True)
+class _Reading:
+    """What was read for a tile: its core, and the samples that the network sees, without holes; None for none."""
+
+    tile: Tile
+    frame: int
+    core: Block
+    filled: Array | None
+
+
+def _read_tile(job: Job, tile: Tile, frame: int) -> _Reading:
     reading = tile_reading(job, tile)
     block = read(job.source, reading, frame)
     core = tile.core.relative_to(reading)
@@ -208,9 +223,13 @@ def _piece(job: Job, tile: Tile, frame: int) -> Piece:
         None if block.valid is None else block.valid[(slice(None), *core.slices)],
     )
     images = job.fitted.enlarged_channels
-    if not images or not _any_valid(inner, images):
-        return finished(job, inner, None, tile.core, frame)
-    return finished(job, inner, network_values(job, tile, frame, block), tile.core, frame)
+    seen = bool(images) and _any_valid(inner, images)
+    return _Reading(tile, frame, inner, _filled(job, reading, frame, block) if seen else None)
+
+
+def _enlarged(job: Job, read: _Reading) -> Piece:
+    sr = None if read.filled is None else _network_values(job, read.tile, read.filled)
+    return finished(job, read.core, sr, read.tile.core, read.frame)
 
 
 def tile_reading(job: Job, tile: Tile) -> Window:
@@ -235,8 +254,11 @@ def read(source: Source, window: Window, frame: int) -> Block:
 
 def network_values(job: Job, tile: Tile, frame: int, block: Block) -> Array:
     """Return a tile's core, enlarged: ``(enlarged channels, *core)``; `block` is what the tile reads."""
+    return _network_values(job, tile, _filled(job, tile_reading(job, tile), frame, block))
+
+
+def _network_values(job: Job, tile: Tile, filled: Array) -> Array:
     reading = tile_reading(job, tile)
-    filled = _filled(job, reading, frame, block)
     indices = [
         mirrored(a, b, axis.extent) - start
         for a, b, axis, start in zip(tile.window.start, tile.window.stop, job.axes, reading.start, strict=True)
@@ -252,7 +274,8 @@ def network_values(job: Job, tile: Tile, frame: int, block: Block) -> Array:
 def _denormalised(job: Job, tile: Tile, values: Array, indices: list[Indices]) -> Array:
     """Return what the generator makes of the values of a tile, in their own units, mixed with their interpolation."""
     network = values if job.normalizer is None else job.normalizer.normalise(values)
-    sr = _forward(job.fitted, job.route, _taken(network, indices))
+    with noticing_exhaustion(tile.window.shape):
+        sr = _forward(job.fitted, job.route, _taken(network, indices))
     core = tile.core.relative_to(tile.window).upscaled(job.fitted.factors)
     sr = sr[(slice(None), *core.slices)]
     strength = job.fitted.strength

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from srkit.errors import UsageError
+from srkit.errors import OutOfMemoryError, UsageError
 
 FALLBACK_MEMORY = 2 * 2**30  # bytes, where the system does not say
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -49,3 +51,23 @@ def _cgroup_room() -> int | None:
     except (OSError, ValueError):
         return None
     return max(0, int(limit) - used) if limit.isdigit() else None
+
+
+@contextmanager
+def noticing_exhaustion(shape: tuple[int, ...]) -> Iterator[None]:
+    """Raise OutOfMemoryError where memory runs out over a tile of `shape`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_exhaustion(error):
+            raise
+        tile = " x ".join(map(str, shape))
+        raise OutOfMemoryError(
+            f"memory ran out over a tile of {tile} samples; close other programs, or take another machine", max(shape)
+        ) from error
+
+
+def _is_exhaustion(error: Exception) -> bool:
+    """Tell whether there was too little memory; torch has an error of its own on GPUs, and only words on CPUs."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error).lower() for word in words)

@@ -23,6 +23,7 @@ from srkit.upscaling.forecast import Forecast, foresee
 from srkit.upscaling.journal import MARK, Journal, head_of, work_of
 from srkit.upscaling.naming import FileId
 from srkit.upscaling.observation import Observation, observation_of
+from srkit.upscaling.overlap import overlapped
 from srkit.upscaling.plan import narrowed, output_plan, provenance, scale_text
 from srkit.upscaling.region import Region, cut
 from srkit.upscaling.room import check_room, needed_bytes, on_size, shortage
@@ -85,8 +86,8 @@ class Manner:
 class Product:
     """What was made: its findings, the route that it took, and of what kinds its files are where it is a folder.
 
-    `agreement` is None where the output cannot be compared with its input sample by sample. A `shard` is no output yet, and
-    a `forecast` none at all.
+    `agreement` is None where the output cannot be compared with its input sample by sample. A `shard` is no output yet,
+    and a `forecast` none at all.
     """
 
     findings: tuple[Finding, ...]
@@ -114,11 +115,12 @@ def produce(
             with _Guard(target):
                 _take_up(journal, sink.slab, plan, manner)
             if manner.shard is not None:
-                _keep_shard(journal, job, plan, sink.slab, manner.step)
+                overlapped(job, plan, lambda job: _keep_shard(journal, job, plan, sink.slab, manner.step))
                 return Product(ready.findings, job.route, shard=str(manner.shard))
         output = _Output(sink, plan, target, journal)
         seen_whole = job.part is None and job.grid == job.network_grid
-        agreement = _write(output, job, ready.observation if seen_whole else None, manner)
+        observation = ready.observation if seen_whole else None
+        agreement = overlapped(job, plan, lambda job: _write(output, job, observation, manner))
         written = Written(sink.slab, output.checksums, sink.lossless)
         findings = verify(session, item, part, staged=staging.path, plan=plan, written=written)
         kinds = staging.kinds
@@ -159,9 +161,7 @@ class _Ready:
     findings: tuple[Finding, ...]
 
 
-def _ready(
-    session: Session, item: Item, source: Source, *, enlarger: Enlarger, target: Path, manner: Manner
-) -> _Ready:
+def _ready(session: Session, item: Item, source: Source, *, enlarger: Enlarger, target: Path, manner: Manner) -> _Ready:
     enlarger, seen = narrowed(replace(enlarger, strength=manner.strength), source)
     job = prepare(session.plugins, seen, enlarger, domain=item.domain, wishes=manner.wishes, shape=manner.shape)
     doubts = suitability(enlarger, job)

@@ -16,11 +16,12 @@ from srkit.plugins import inspect_source, open_source
 from srkit.upscaling.aim import Aim
 from srkit.upscaling.charting import check_maps, produce_maps
 from srkit.upscaling.enlarger import EnlargerShelf
+from srkit.upscaling.exhaustion import within_memory
 from srkit.upscaling.identity import Trace, identity_of, stamp_of, work_of
 from srkit.upscaling.manifest import Earlier
 from srkit.upscaling.naming import Naming, check_target, is_there
 from srkit.upscaling.plan import scale_text, scale_words
-from srkit.upscaling.production import Manner, produce
+from srkit.upscaling.production import Manner, Product, foreseen, produce
 from srkit.upscaling.report import ItemResult
 from srkit.upscaling.session import Session
 
@@ -105,7 +106,12 @@ class Treatment:
         trace = Trace(identity_of(item), stamp_of(item), work) if self.traced else None
         if manner.maps:
             check_maps(self.session, item, source, enlarger, target, manner)
-        product = produce(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
+
+        def attempt(manner: Manner) -> Product:
+            make = foreseen if manner.dry_run else produce
+            return make(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
+
+        product, manner = within_memory(attempt, target, manner)
         places: tuple[Path, ...] = ()
         if manner.maps:
             places = produce_maps(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
