@@ -87,7 +87,10 @@ class Agreement:
             return []
         found = []
         if self.relative > WORTH_A_WARNING:
-            found.append(f"the output disagrees with the input: {self.sentence()}; --consistency mends that")
+            found.append(
+                f"the output, degraded again, differs from the input by {self.relative:.2g} of its spread, more than "
+                f"{WORTH_A_WARNING:g}; --consistency brings it as near as the degradation permits"
+            )
         if self.spectral_angle_deg is not None and self.spectral_angle_deg > ANGLE_WORTH_A_WARNING:
             found.append(f"the output's spectra are off the input's by {self.spectral_angle_deg:.2g} degrees")
         shares = {channel.name: abs(channel.relative_bias or 0.0) for channel in self.channels}

@@ -27,8 +27,6 @@ WHOLE_SHARE = 1e-5
 """A share that is this near to 1 is 1, so that no rounding tells a block without a mask from one that is all valid."""
 
 IMPULSE_LENGTH = 16
-LEAST_GAIN = 0.05
-"""Detail of which D leaves less than this returns slowly, lest noise be amplified by more than its inverse."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -93,7 +91,7 @@ class Observation:
         return _normalised(self._up, lr, valid)
 
     def least_gain(self, channels: int) -> float:
-        """Return what DU leaves of the detail that it weakens most, in (0, 1]: measured on an impulse."""
+        """Return what DU leaves of the detail that it weakens most, 0 to 1: measured on an impulse."""
         shape = [IMPULSE_LENGTH if factor > 1 else 1 for factor in self.factors]
         impulse = np.zeros((channels, *shape))
         centre: tuple[slice | int, ...] = (slice(None), *[n // 2 for n in shape])
@@ -101,7 +99,7 @@ class Observation:
         response = self._down(self._up(impulse))
         axes = tuple(range(1, impulse.ndim))
         gains = np.fft.fftn(np.fft.ifftshift(response, axes=axes), axes=axes).real
-        return float(np.clip(gains.min(), LEAST_GAIN, 1))
+        return float(np.clip(gains.min(), 0, 1))
 
     def _down(self, sr: Array) -> Array:
         axes, names = self._network_axes()

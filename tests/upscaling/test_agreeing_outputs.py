@@ -46,7 +46,7 @@ def test_a_wrong_model_is_warned_of_and_refused_only_on_request(
 ) -> None:
     save(tmp_path / "in.npy", scene(rng))
     (result,) = run(tmp_path, plugins, wrong()).results
-    assert any("disagrees" in finding.text for finding in result.findings if finding.level == "warning")
+    assert any("degraded again" in finding.text for finding in result.findings if finding.level == "warning")
     with pytest.raises(OutputError, match="more than the limit"):
         run(tmp_path, plugins, wrong(), "refused.npy", consistency_limit=0.2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.npy", "out.json", "out.npy"]

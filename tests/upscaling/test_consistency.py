@@ -10,7 +10,7 @@ from srkit.degrade import parse
 from srkit.grid import Grid, Slab
 from srkit.image import Array, Block, Encoding
 from srkit.upscaling import stream
-from srkit.upscaling.consistency import Enforced, projected, rounds_for, value_limits, weights
+from srkit.upscaling.consistency import Enforced, projected, schedule_for, value_limits
 from srkit.upscaling.observation import Observation
 from srkit.upscaling.stream import Piece, through
 
@@ -112,21 +112,36 @@ def test_other_channels_pass_through(rng: np.random.Generator) -> None:
 
 def test_the_weights_are_chebyshevs_and_a_plain_round() -> None:
     """The share of detail of gain g that is left after n rounds is T_n((m - g) / h) / T_n(m / h)."""
-    least, rounds = 0.1, 6
+    least = 0.1
+    schedule = schedule_for(least)
     middle, half = (1 + least) / 2, (1 - least) / 2
     gains = np.linspace(least, 1, 50)
     left, step = np.ones(50), np.zeros(50)
-    for momentum, gain in weights(least, rounds + 1):
+    for momentum, gain in schedule.weights:
         step = momentum * step + gain * left
         left = left - gains * step
-    polynomial = np.polynomial.chebyshev.Chebyshev.basis(rounds)
+    polynomial = np.polynomial.chebyshev.Chebyshev.basis(len(schedule.weights) - 1)
     share = polynomial((middle - gains) / half) / polynomial(middle / half)
     np.testing.assert_allclose(left, share * (1 - gains), atol=1e-12)
 
 
-@pytest.mark.parametrize(("least", "rounds"), [(1.0, 1), (0.47, 6), (0.05, 10)])
-def test_rounds_follow_from_what_the_degradation_leaves(least: float, rounds: int) -> None:
-    assert rounds_for(least) == rounds
+@pytest.mark.parametrize(("least", "rounds", "passes"), [(1.0, 1, 0), (0.47, 6, 0), (0.08, 10, 0), (0.01, 10, 1)])
+def test_rounds_follow_from_what_the_degradation_leaves(least: float, rounds: int, passes: int) -> None:
+    schedule = schedule_for(least)
+    assert (len(schedule.weights), schedule.passes, schedule.reach) == (rounds, passes, rounds * (1 + passes))
+
+
+def test_what_the_degradation_removes_is_not_amplified(rng: np.random.Generator) -> None:
+    """Noise of the input at its Nyquist frequency, which a Hamming window claims cannot be there."""
+    seen = observation([{"name": "kspace", "window": "hamming", "magnitude": False}])
+    rows, columns = np.indices((32, 32))
+    checkers = 1000 + 50 * ((-1.0) ** (rows + columns))[np.newaxis]
+    lr = checkers.astype(np.float32)
+    sr = np.full((1, 64, 64), 1000, np.float32)
+    made = enforced(sr, ArraySource(lr.astype(np.uint16)), seen)
+    assert np.abs(made - 1000).max() < 50
+    brighter = enforced(sr * 1.1, ArraySource(lr.astype(np.uint16)), seen)
+    assert np.abs(brighter - 1000).mean() < 10
 
 
 def test_limits_are_in_the_images_units() -> None:
@@ -135,16 +150,16 @@ def test_limits_are_in_the_images_units() -> None:
 
 
 def test_a_volume_is_made_consistent_slice_by_slice_with_k_space(rng: np.random.Generator) -> None:
-    """Whole slices are read, however the runs lie; the windowed rim of k-space comes back slowly."""
+    """Whole slices are read, however the runs lie; the windowed rim of k-space is left alone."""
     lr = np.stack([scene(rng, 24)[0] for _ in range(5)])[np.newaxis]
     seen = Observation(
         parse([{"name": "kspace", "window": "hamming", "magnitude": False}]), (1, 2, 2), ("slice", "row", "column")
     )
     source = ArraySource(lr.astype(np.uint16), roles={"slice": 0, "row": 1, "column": 2}, grid=Grid.pixels((5, 24, 24)))
-    sr = seen.interpolated(lr)[0]
+    sr = seen.interpolated(lr)[0] * np.float32(1.1)
     stage = Enforced(source, seen, [0])
     made = np.concatenate([run.values for run in through(_pieces(sr, 0, 1), stage.grid, [stage], 0)], axis=1)
     before, after = (np.abs(seen.degraded(v, None)[0] - lr).mean() for v in (sr, made))
     assert after < before / 4
-    whole = projected(seen, Block(sr), Block(lr), (0, 65535), weights(seen.least_gain(1), stage.rounds))
+    whole = projected(seen, Block(sr), Block(lr), (0, 65535), schedule_for(seen.least_gain(1)))
     np.testing.assert_allclose(made, whole, atol=1e-5 * 8000)
