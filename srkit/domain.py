@@ -142,12 +142,14 @@ class Step:
 
     `function` is set where a plugin brings the step itself: it takes HR values ``(C, *spatial)`` in stored units,
     in grid axis order, with a margin of `margin` samples per axis (None: the whole axis), and returns them degraded.
+    A `random` one keeps the size, and is left out of the noise-free form.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     function: Callable[[Array, np.random.Generator], Array] | None = None
     margin: tuple[int | None, ...] = ()
+    random: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ class FunctionStep:
 
     def apply(self, values: Tensor, factors: Factors, generator: torch.Generator | None) -> Tensor:
         """Return the function's result. Raises PluginError if its size is not ``spatial / factors``."""
+        if generator is None and self.step.random:
+            return values
         seed = 0 if generator is None else int(torch.randint(2**62, (1,), generator=generator, device=generator.device))
         rng = np.random.default_rng(seed)
         samples = [self._one(sample, rng) for sample in values.detach().cpu().numpy()]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from srkit.domain import Degradation, Domain, Finding, Item, Options, PatchSampler, Skipped
+from srkit.domain import Degradation, Domain, Finding, Item, NetworkFactory, Options, PatchSampler, Skipped
 from srkit.grid import Scale
 from srkit.hookspecs import hookimpl
 from srkit.image import Array, BoolArray, Normalizer, OutputPlan, Sink, Source
@@ -127,9 +127,13 @@ def srkit_fit_normalizer(domain: str, spec: Mapping[str, Any], sources: Iterable
 def srkit_degradation(
     domain: str, spec: Sequence[Mapping[str, Any]] | None, source: Source, scale: Scale
 ) -> Degradation | None:
-    """Return the physics of the scanner where the recipe names no steps; named steps are the core's to read."""
-    if domain not in NAMES or spec is not None:
+    """Return the physics of the scanner where a recipe names no steps; but for artefacts, named ones are the core's."""
+    if domain not in NAMES:
         return None
+    if spec is not None:
+        from srkit_medical.artefacts import names_artefacts, with_artefacts
+
+        return with_artefacts(spec, source) if names_artefacts(spec) else None
     from srkit_medical.degradations import default_degradation
 
     return default_degradation(domain, scale)
@@ -153,6 +157,18 @@ def srkit_foreground(domain: str, values: Array, valid: BoolArray | None) -> Boo
     from srkit_medical.foreground import body_of
 
     return body_of(values, valid)
+
+
+@hookimpl
+def srkit_networks() -> Sequence[NetworkFactory]:
+    """Return MONAI's discriminator of patches."""
+    return [NetworkFactory("monai-patch", "discriminator", _monai_patch)]
+
+
+def _monai_patch(**parameters: Any) -> Any:
+    from srkit_medical.critics import MonaiPatchDiscriminator
+
+    return MonaiPatchDiscriminator(**parameters)
 
 
 def _is_dicom(source: Source) -> bool:
