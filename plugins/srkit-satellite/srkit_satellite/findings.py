@@ -15,6 +15,9 @@ from srkit_satellite.source import RasterSource
 from srkit_satellite.suspicions import bands_in_words, suspicions_of
 from srkit_satellite.validity import usable_nodata
 
+LOOKED_AT = 1024
+"""Blocks of a large raster, evenly spread."""
+
 
 def inspect_raster(source: RasterSource) -> list[Finding]:
     """Return what was understood of an opened raster, what is odd, and what keeps it from being treated.
@@ -40,6 +43,7 @@ def _findings(source: RasterSource) -> list[Finding]:
         *_on_thermal(source),
         *_on_tiles(source),
         *_on_types(source),
+        *_on_sparse(source),
         *_on_origin(source),
         *_on_container(source.dataset),
     ]
@@ -115,6 +119,25 @@ def _on_thermal(source: RasterSource) -> Iterator[Finding]:
     if source.kind.startswith("Landsat") and source.kind.endswith("thermal"):
         text = "thermal bands of Landsat are delivered in finer pixels than they were sampled in; "
         yield Finding("warning", f"{text}the scale is one of pixels, not of what was resolved", "V22")
+
+
+def _on_sparse(source: RasterSource) -> Iterator[Finding]:
+    """Yield a warning where blocks of a TIFF were never written and nothing says that they are no data."""
+    dataset = source.dataset
+    if dataset.driver != "GTiff" or source.validity.kind != "all":
+        return
+    rows, columns = (-(-n // b) for n, b in zip(dataset.shape, dataset.block_shapes[0], strict=True))
+    step = max(1, rows * columns // LOOKED_AT)
+    numbers = range(0, rows * columns, step)
+    missing = sum(_is_missing(dataset, *divmod(number, columns)) for number in numbers)
+    if missing:
+        share = 100 * missing / len(numbers)
+        text = f"{share:.0f} % of its blocks were never written; they read as 0 and count as measured, since no nodata "
+        yield Finding("warning", f"{text}is stated (gdal_edit.py -a_nodata 0)", "V10")
+
+
+def _is_missing(dataset: Any, row: int, column: int) -> bool:
+    return dataset.get_tag_item(f"BLOCK_OFFSET_{column}_{row}", "TIFF", bidx=1) is None
 
 
 def _on_types(source: RasterSource) -> Iterator[Finding]:
