@@ -190,7 +190,59 @@ def _type(dataset: Dataset) -> None:
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL", "NONE"]
 
 
-FAULTS = [({"13"}, _at_top), ({"1"}, _shift), ({"2", "3"}, _gap), ({"12"}, _purpose), ({"6"}, _study), ({"4"}, _type)]
+def _frame(dataset: Dataset) -> None:
+    dataset.FrameOfReferenceUID = uid_of("another")
+
+
+def _series(dataset: Dataset) -> None:
+    source = dataset.SourceImageEvidenceSequence[0].ReferencedSeriesSequence[0]
+    dataset.SeriesInstanceUID = source.SeriesInstanceUID
+
+
+def _instance(dataset: Dataset) -> None:
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid_of("enhanced")
+
+
+def _loss_forgotten(dataset: Dataset) -> None:
+    dataset.LossyImageCompression = "00"
+
+
+def _samples_beyond_bits(dataset: Dataset) -> None:
+    dataset.PixelData = dataset.PixelData[:-2] + b"\xff\x7f"
+
+
+def _beyond_bits(dataset: Dataset) -> None:
+    dataset.BitsStored, dataset.HighBit = 8, 7
+
+
+def _extremes(dataset: Dataset) -> None:
+    dataset.add_new("LargestImagePixelValue", "SS", 1)
+
+
+def _window(dataset: Dataset) -> None:
+    item = Dataset()
+    item.WindowCenter, item.WindowWidth = [40, 80], 400
+    dataset.PerFrameFunctionalGroupsSequence[2].FrameVOILUTSequence = [item]
+
+
+def _itself(dataset: Dataset) -> None:
+    derivation = dataset.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0]
+    derivation.SourceImageSequence[0].ReferencedSOPInstanceUID = dataset.SOPInstanceUID
+
+
+MORE = [
+    ({"5"}, _frame), ({"7"}, _series), ({"8"}, _instance), ({"10"}, _beyond_bits), ({"11"}, _extremes),
+    ({"11"}, _window), ({"12"}, _itself),
+]  # fmt: skip
+FAULTS = [
+    *MORE,
+    ({"13"}, _at_top),
+    ({"1"}, _shift),
+    ({"2", "3"}, _gap),
+    ({"12"}, _purpose),
+    ({"6"}, _study),
+    ({"4"}, _type),
+]
 
 
 @pytest.mark.parametrize(("codes", "fault"), FAULTS, ids=[fault.__name__ for _, fault in FAULTS])
@@ -373,3 +425,21 @@ def test_frames_are_compressed_without_loss_on_request(converted: Path, items, e
     assert again.series.first.syntax.is_compressed
     before = output.source.read(output.source.extent).values
     np.testing.assert_array_equal(again.read(again.extent).values[:, :, ::2, ::2], before)
+
+
+def _narrow_and_lossy(dataset: Dataset) -> None:
+    """Make a source of 12 bits that went through a lossy compression once."""
+    samples = np.clip(dataset.pixel_array, -2048, 2047).astype("<i2")
+    dataset.BitsStored, dataset.HighBit, dataset.LossyImageCompression = 12, 11, "01"
+    dataset.PixelData = samples.tobytes()
+
+
+@pytest.mark.parametrize(("code", "fault"), [("9", _loss_forgotten), ("10", _samples_beyond_bits)])
+def test_forgotten_loss_and_wild_samples_are_found(converted: Path, enlarge, code: str, fault) -> None:
+    _rewritten(converted, _narrow_and_lossy)
+    output = enlarge_file(enlarge, converted, "2")
+    assert verify_series(output.source, output.folder, output.plan) == []
+    dataset = dcmread(output.folder)
+    fault(dataset)
+    dataset.save_as(output.folder)
+    assert code in {finding.code for finding in verify_series(output.source, output.folder, output.plan)}

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset, FileDataset
+from pydicom.pixels import pixel_array
 
 from srkit.domain import Finding
-from srkit.image import OutputPlan
+from srkit.image import Array, OutputPlan
 from srkit_medical.dicom import scrub, uids
 from srkit_medical.dicom.checks import POSITION_SHARE, Fault, check_rescale, is_close, numbers
 from srkit_medical.dicom.compressing import syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, derived_slices
 from srkit_medical.dicom.enhanced.attributes import FRAME_TYPES, NO_LONGER, ORIGINAL_ONLY
 from srkit_medical.dicom.enhanced.source import EnhancedSource
-from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_attributes
+from srkit_medical.dicom.instance import Layout
+from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_attributes, read_pixels
 
 KEPT = {
     "FrameOfReferenceUID": "5", "PatientPosition": "5", "StudyInstanceUID": "6", "PatientID": "6", "PatientName": "6",
@@ -27,16 +29,24 @@ KEPT = {
 }  # fmt: skip
 """Elements of the source that stay, with the number of the fault that a change is."""
 
+EXTREMES = (
+    "SmallestImagePixelValue", "LargestImagePixelValue", "SmallestPixelValueInSeries", "LargestPixelValueInSeries",
+)  # fmt: skip
+
 
 def verify_enhanced(source: EnhancedSource, staged: Path, plan: OutputPlan) -> list[Finding]:
     """Return a `failure` per fault of the file `staged`; none where all is true."""
     try:
         with quiet():
             output, before = read_attributes(staged), read_attributes(source.series.first.path)
-            faults = list(dict.fromkeys([*_common(source, output, before, plan), *_frames(source, output, plan)]))
+            found = [
+                *_common(source, output, before, plan),
+                *_frames(source, output, before, plan),
+                *_samples(source, staged, plan),
+            ]
     except (UnfitError, *READ_ERRORS):
-        faults = [("W3", "the output or its source cannot be read back")]
-    return [Finding("failure", text, code) for code, text in faults]
+        found = [("W3", "the output or its source cannot be read back")]
+    return [Finding("failure", text, code) for code, text in dict.fromkeys(found)]
 
 
 def _common(source: EnhancedSource, output: FileDataset, before: Dataset, plan: OutputPlan) -> Iterator[Fault]:
@@ -62,6 +72,7 @@ def _common(source: EnhancedSource, output: FileDataset, before: Dataset, plan: 
 
 
 def _leftovers(output: FileDataset, plan: OutputPlan) -> Iterator[Fault]:
+    yield from (("11", f"{k} is stale") for k in EXTREMES if k in output)
     yield from (("13", f"{k} is still at the top of the file") for k in NO_LONGER if k in output)
     everything = (output, *scrub.nested_datasets(output))
     if any(keyword in data for data in everything for keyword in ORIGINAL_ONLY):
@@ -76,10 +87,10 @@ def _leftovers(output: FileDataset, plan: OutputPlan) -> Iterator[Fault]:
         yield "W2", "ContentQualification is not RESEARCH"
 
 
-def _frames(source: EnhancedSource, output: Dataset, plan: OutputPlan) -> Iterator[Fault]:
+def _frames(source: EnhancedSource, output: Dataset, before: Dataset, plan: OutputPlan) -> Iterator[Fault]:
     slices = derived_slices(source.series, plan)
-    shared = list(output.get("SharedFunctionalGroupsSequence") or ())
-    each = list(output.get("PerFrameFunctionalGroupsSequence") or ())
+    shared, each = _groups(output)
+    old_shared, old_each = _groups(before)
     if len(each) != len(slices):
         yield "W5", f"{len(each)} of {len(slices)} frames say where they lie"
         return
@@ -88,7 +99,41 @@ def _frames(source: EnhancedSource, output: Dataset, plan: OutputPlan) -> Iterat
         yield from _geometry(groups, derived)
         for item in _items(groups, "PixelValueTransformationSequence"):
             yield from check_rescale(item, _rescale_before(derived), source.series)
+        if _windows(groups) != _windows([*old_shared, old_each[derived.nearest.frame_index]]):
+            yield "11", "the windows of a frame are not the source's"
         yield from _lineage(groups, derived, str(output.get("SOPInstanceUID", "")))
+
+
+def _groups(dataset: Dataset) -> tuple[list[Dataset], list[Dataset]]:
+    """Return the functional groups that all frames share, and those of each."""
+    shared, each = (dataset.get(f"{name}FunctionalGroupsSequence") or () for name in ("Shared", "PerFrame"))
+    return list(shared), list(each)
+
+
+def _windows(groups: list[Dataset]) -> list[tuple[Any, Any]]:
+    return [(item.get("WindowCenter"), item.get("WindowWidth")) for item in _items(groups, "FrameVOILUTSequence")]
+
+
+def _samples(source: EnhancedSource, staged: Path, plan: OutputPlan) -> Iterator[Fault]:
+    layout = source.series.first.layout
+    low, high = layout.limits
+    pixels = read_pixels(staged)
+    for index in range(plan.frames * plan.grid.shape[0]):
+        frame = _frame(pixels, index, plan, layout)
+        if frame.shape != plan.grid.shape[1:]:
+            yield "W5", "a frame has not as many samples as Rows and Columns say"
+        elif frame.min() < low or frame.max() > high:
+            yield "10", "samples of a frame go beyond BitsStored"
+
+
+def _frame(pixels: FileDataset, index: int, plan: OutputPlan, layout: Layout) -> Array:
+    """Return a frame as it is stored: pydicom would hide what goes beyond BitsStored."""
+    if syntax_for(plan).is_compressed:
+        decoded: Array = pixel_array(pixels, raw=True, index=index)
+        return decoded
+    rows, columns = plan.grid.shape[1:]
+    dtype, count = layout.dtype.newbyteorder("<"), rows * columns
+    return np.frombuffer(pixels.PixelData, dtype, count, index * count * dtype.itemsize).reshape(rows, columns)
 
 
 def _rescale_before(derived: DerivedSlice) -> Dataset:
