@@ -10,6 +10,9 @@ from fractions import Fraction
 from srkit.grid import ROLES, Role, Scale, scale_between
 from srkit.image import Source
 
+LEAST = Fraction(21, 20)
+"""Times the samples below which there is nothing for a network to find: resampling does what little is to be done."""
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -26,11 +29,11 @@ class Need:
     @property
     def refines(self) -> bool:
         """Whether there is anything for a network to do."""
-        return any(times > 1 for times in self.times.values())
+        return any(times >= LEAST for times in self.times.values())
 
     def is_served_by(self, scale: Scale) -> bool:
         """Tell whether a network of `scale` enlarges axes that need it, and no others."""
-        return scale != Scale() and all(scale.of(role) == 1 or self.times.get(role, 1) > 1 for role in ROLES)
+        return scale != Scale() and all(scale.of(role) == 1 or self.times.get(role, 1) >= LEAST for role in ROLES)
 
     def nearest(self, scales: Iterable[Scale]) -> Scale | None:
         """Return the scale after which the least is left to resampling; None where none serves."""

@@ -21,6 +21,8 @@ FINER = Need({"row": Fraction(9, 5), "column": Fraction(9, 5), "slice": Fraction
         (FINER, Scale(2, 2), True),
         (FINER, Scale(2, 2, 2), True),
         (Need({"row": 2, "column": 2}), Scale(2, 2, 2), False),
+        (Need({"row": Fraction(51, 50), "column": Fraction(51, 50), "slice": 5}), Scale(2, 2), False),
+        (Need({"row": Fraction(51, 50), "column": Fraction(51, 50), "slice": 5}), Scale(1, 1, 4), True),
         (Need({"row": Fraction(1, 2), "column": 1, "slice": 3}), Scale(1, 1, 2), True),
     ],
 )
@@ -43,5 +45,6 @@ def test_interpolations_take_the_nearest_whole_factor_of_each_axis() -> None:
 
 def test_coarser_axes_alone_need_no_network() -> None:
     assert not Need({"row": Fraction(1, 2), "column": 1}).refines
+    assert not Need({"row": Fraction(51, 50), "column": 1}).refines
     assert THICK.refines
     assert str(FINER) == "1.8 times the rows, 1.8 times the columns, 3.333 times the slices"
