@@ -26,7 +26,8 @@ from srkit.upscaling.shard import MERGE, Shard, repeatable
 from srkit.upscaling.treatment import Treatment
 
 PLACES = {"path", "out", "name", "overwrite", "manifest"}
-WAYS = {"shard", "force", "dry_run", "resume", "skip_existing", "again", "workers", "progress", "plugins", "memory", "tile", "device"}
+WAYS = {"resume", "skip_existing", "again", "workers", "progress", "plugins", "memory", "tile", "device"}
+WAYS |= {"shard", "force", "dry_run"}
 SHARES = {"shard", "resume", "overwrite", "progress", "plugins", "manifest", "skip_existing", "workers"}
 TOLD_BY_ITEM = {"model", "scale", "domain", "options"}
 """Arguments of `upscale` that change no output beyond rounding, and those that every item's result tells itself."""
@@ -195,7 +196,7 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         again=again or single,
     )
     alone = len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found)
-    batch = Batch(treatment, record, progress or _silent, workers)
+    batch = Batch(treatment, None if dry_run else record, progress or _silent, workers)
     results = batch.treat_one(found) if alone else batch.treat_all(found)
     return UpscaleReport(tuple(results), _passed_over(path, found, out), _gathered(session, results))
 

@@ -24,6 +24,7 @@ from srkit.upscaling.tiles import AxisPlan, round_up, smallest_tile
 TILE_CAP = {1: 4096, 2: 512, 3: 96}  # beyond these, time per sample no longer falls (2-D measured, 3-D by volume)
 TWO_PART_CAP = {2: 2048, 3: 192}  # the tail on windows: a larger tile repeats less of its surroundings
 LEAST_TAIL = 24
+TILE_SHARE, WAITING_SHARE = 2, 4  # of a budget; the rest is for a slab on its way and for what formats keep of blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +203,10 @@ def _tile(
         least[a] = smallest_tile(halo[a], fitted.multiple[a])
         size[a] = max(least[a], min(_padded(fitted, grid, a), max(cap[len(axes)], 4 * halo[a])))
     cost = measure()
-    while cost * _product(size) > budget and size != least:
+    while cost * _product(size) > budget // TILE_SHARE and size != least:
         _halve(size, least, max(axes, key=lambda a: size[a] if size[a] > least[a] else 0), fitted)
     band = source.slab.axis
-    while _bytes_per_row(fitted, source) * size[band] > budget // 2 and size[band] > least[band]:
+    while _bytes_per_row(fitted, source) * size[band] > budget // WAITING_SHARE and size[band] > least[band]:
         _halve(size, least, band, fitted)
     balanced = tuple(_balanced(fitted, grid, a, size[a]) if a in axes else 1 for a in range(grid.ndim))
     return balanced, f"a sample costs about {cost} bytes of a budget of {budget // 2**20} MiB"

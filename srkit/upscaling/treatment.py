@@ -103,7 +103,7 @@ class Treatment:
             return _skipped(item, ALREADY_DONE, target)
         manner = replace(self.manner, overwrite=self.manner.overwrite or done is not None, step=step, shape=shape)
         check_target(target, item, manner.inputs, overwrite=manner.overwrite)
-        trace = Trace(identity_of(item), stamp_of(item), work) if self.traced else None
+        trace = Trace(identity_of(item), stamp_of(item), work) if self.traced and not manner.dry_run else None
         if manner.maps:
             check_maps(self.session, item, source, enlarger, target, manner)
 
@@ -113,14 +113,15 @@ class Treatment:
 
         product, manner = within_memory(attempt, target, manner)
         places: tuple[Path, ...] = ()
-        if manner.maps:
+        if manner.maps and product.forecast is None and not product.shard:
             places = produce_maps(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
         return ItemResult(
             path=item.path,
             domain=item.domain,
             key=item.key,
-            status="done",
+            status="planned" if manner.dry_run else "done",
             output=target,
+            forecast=product.forecast,
             reason=f"shard {product.shard} is kept; `srkit merge {target}` joins all" if product.shard else "",
             findings=(*findings, *product.findings),
             model=enlarger.name,

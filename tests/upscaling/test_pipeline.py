@@ -418,7 +418,7 @@ def test_a_full_disk_is_said_and_nothing_is_left(plugins: Plugins, tmp_path: Pat
             save(path / "x.npy", array[:, z]).rename(path / f"slice-{z:03}.stk")
         (path / "a.npy").unlink()
     with pytest.raises(OutputError, match="the disk is full") as caught:
-        run(plugins, path, small_disk / "out")
+        run(plugins, path, small_disk / "out", force=True)
     assert caught.value.exit_code == 4
     assert entries(small_disk) == []
 

@@ -1,6 +1,7 @@
 """Two small domains for the tests: `toy`, one .npy file an item, and `stack`, a folder of slices an item."""
 
 import json
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,12 @@ class Source:
         stored = np.asarray(self.arrays[frame][(slice(None), *window.slices)])
         valid = None if self.nodata is None else stored != stored.dtype.type(self.nodata)
         return Block(self.encoding.decode(stored), valid)
+
+    def part(self, window):
+        part = copy(self)
+        part.arrays = [array[(slice(None), *window.slices)] for array in self.arrays]
+        part.grid, part.extent = self.grid.part(window), Window.whole(window.shape)
+        return part
 
     def close(self):
         self.arrays = ()

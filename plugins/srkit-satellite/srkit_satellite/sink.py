@@ -25,6 +25,7 @@ from srkit_satellite.sidecar import write_sidecar
 from srkit_satellite.source import RasterSource
 
 HARDLY_FREE = 2**20
+ROOM, COG_ROOM = 1.4, 2.8  # times the samples: a mask and overviews, and for a COG all of it twice
 
 
 class GeoTiffSink:
@@ -32,6 +33,10 @@ class GeoTiffSink:
 
     Attributes
     ----------
+    cache
+        Bytes that GDAL keeps of blocks while it writes.
+    room
+        Bytes that may be taken on disk while the output is made, if nothing can be compressed.
     side_files
         What GDAL would read along with the output; a world file is among them, since it belongs to no other raster.
     """
@@ -46,11 +51,13 @@ class GeoTiffSink:
         self._plain = target.with_name(f"{target.name}.plain") if self.blueprint.cog else target
         self._source = source.path
         self._dataset: Any = None
+        row = self.blueprint.shape[1] * len(self.blueprint.bands) * self.blueprint.dtype.itemsize
+        self.cache = 2 * row * self.slab.size
+        self.room = int(row * self.blueprint.shape[0] * (COG_ROOM if self.blueprint.cog else ROOM))
 
     def __enter__(self) -> Self:
         """Create the file with all that it says."""
-        row = self.blueprint.shape[1] * len(self.blueprint.bands) * self.blueprint.dtype.itemsize
-        provide_cache(2 * row * self.slab.size)
+        provide_cache(self.cache)
         with self._guarded():
             self._dataset = rasterio.open(self._plain, "w", **creation_arguments(self.blueprint))
             describe(self._dataset, self.blueprint)

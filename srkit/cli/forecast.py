@@ -1,0 +1,71 @@
+"""How `srkit upscale --dry-run` tells what it would do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from srkit.cli.printing import warn
+
+if TYPE_CHECKING:
+    from srkit.upscaling.report import ItemResult
+
+
+def print_forecast(result: ItemResult) -> None:
+    """Print what would be made of one item: facts on stdout, warnings and refusals on stderr."""
+    forecast = result.forecast
+    if forecast is None:
+        return
+    print(f"{result.path} would become {result.output}  ({result.domain}, x{result.scale}, {result.model})")
+    halo = "the whole image" if forecast.halo is None else f"a halo of {_times(forecast.halo)}"
+    rows = {
+        "grid": f"{_times(forecast.shape)}, {_spacing(forecast.spacing)} apart",
+        "new grid": f"{_times(forecast.new_shape)}, {_spacing(forecast.new_spacing)} apart",
+        "stores": f"{forecast.channels} channel(s), {forecast.frames} frame(s) of {forecast.dtype}",
+        "tiles": f"{forecast.tiles} of {_times(forecast.tile)}, {halo}",
+        "size": f"{size(forecast.raw_bytes)} of samples, before compression",
+        "disk": f"{size(forecast.needed_bytes)} at most while it is made, {size(forecast.free_bytes)} free",
+        "memory": f"about {size(forecast.memory_bytes)} at most",
+        "time": f"about {duration(forecast.seconds)} in the network ({forecast.trial}), reading and writing on top",
+        "invalid": f"about {forecast.invalid_share:.0%} of the samples; tiles without a valid one are skipped",
+        "route": result.route.partition("\n")[0],
+    }
+    for name, text in rows.items():
+        print(f"  {name:9}{text}")
+    for finding in result.findings:
+        if finding.level == "refusal":
+            warn(f"would be refused: {finding.text}")
+
+
+def outline(result: ItemResult) -> str:
+    """Return a forecast in a line of a table; empty where there is none."""
+    forecast = result.forecast
+    if forecast is None:
+        return ""
+    refused = any(finding.level == "refusal" for finding in result.findings)
+    facts = [_times(forecast.new_shape), size(forecast.raw_bytes), f"memory {size(forecast.memory_bytes)}"]
+    facts += [duration(forecast.seconds), *(["would be refused"] if refused else [])]
+    return f"{result.output}: {', '.join(facts)}"
+
+
+def size(number: float) -> str:
+    """Return bytes in words, in powers of ten as disks count."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: ``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _times(numbers: tuple[int, ...]) -> str:
+    return " x ".join(map(str, numbers))
+
+
+def _spacing(numbers: tuple[float, ...]) -> str:
+    return " x ".join(f"{number:.6g}" for number in numbers)
