@@ -130,6 +130,8 @@ class Seen:
         seen, known = self._observation.degraded(sr, valid)
         back, confirmed = self._observation.interpolated(seen, known)
         inside = both(confirmed, valid)
+        if inside is not None:  # what lies outside may be any number
+            sr, back = (np.where(inside, x, x.dtype.type(0)) for x in (sr, back))
         energies = [self._block_means(x * x, inside) for x in (sr - back, sr)]
         values = np.concatenate([seen, *energies])
         known = None if known is None else np.concatenate([known] * 3)
