@@ -44,7 +44,9 @@ def description(plan: OutputPlan) -> str:
     origin = plan.provenance
     how = "SR" if origin.model_sha256 else "interpolated"
     mark = " AI" if origin.model_sha256 else ""
-    return f"srkit {origin.version} {how} x{origin.scale}{mark} {origin.model}"[:79]
+    mixed = "" if origin.strength == 1 else f" strength {origin.strength:g}"
+    agreeing = " consistent" if origin.consistency else ""
+    return f"srkit {origin.version} {how} x{origin.scale}{mark}{mixed}{agreeing} {origin.model}"[:79]
 
 
 def kept_extensions(source: NiftiSource, *, keep_private: bool) -> tuple[Extension, ...]:

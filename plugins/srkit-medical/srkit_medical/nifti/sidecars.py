@@ -72,5 +72,7 @@ def new_description(old: Mapping[str, Any], source: NiftiSource, plan: OutputPla
         "SourceSpacing": list(source.grid.spacing),
         "SourceSliceThickness": old.get("SliceThickness"),
         "Normalizer": dict(origin.normalizer),
+        "Strength": origin.strength,
+        "Consistency": dict(origin.consistency),
     }
     return new
