@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
-from srkit import Finding, Grid, OutputPlan, Window
+from srkit import Finding, Grid, OutputPlan
 from srkit_satellite.bands import has_colormap
 from srkit_satellite.blueprint import Blueprint, blueprint_of
 from srkit_satellite.georeference import CRS_TAG, Georeference, wkt_of
+from srkit_satellite.pixels import FAULTS, needs_a_look, pixel_faults
 from srkit_satellite.source import RasterSource
 
 CORNER_TOLERANCE = 1e-6  # source pixels
@@ -187,29 +188,7 @@ def _check_validity(
         yield _failure("V6", f"invalid pixels are marked by {output.validity.kind}, not by {source.validity.kind}")
     if output.dataset.count != len(wanted.bands) or output.grid.shape != wanted.shape:
         return
-    if source.validity.kind == "all" and wanted.dtype.kind != "f":
-        return
     bands = [band.source for band in wanted.bands if band.source is not None]
-    if len(bands) != len(wanted.bands):
-        return
-    off = 0
-    for window in source.slab.windows(source.grid.shape):
-        off += _footprint_difference(source, output, window, plan.factors, bands)
-    if off:
-        yield _failure("V7", f"{off} samples are valid in the output and not in the source, or the other way round")
-
-
-def _footprint_difference(
-    source: RasterSource, output: RasterSource, window: Window, scale: tuple[int, ...], bands: list[int]
-) -> int:
-    """Return how many output samples of a source window have another validity than their sample in `bands`."""
-    fine = window.upscaled(scale)
-    _, before = source.read_stored(window)
-    _, after = output.read_stored(fine)
-    if before is None and after is None:
-        return 0
-    ones = np.ones((1, *window.shape), np.bool_)
-    before = ones if before is None else before[bands] if before.shape[0] > 1 else before
-    expected = before.repeat(scale[0], axis=1).repeat(scale[1], axis=2)
-    found = np.ones((1, *fine.shape), np.bool_) if after is None else after
-    return int((expected != found).sum())
+    if len(bands) == len(wanted.bands) and needs_a_look(source):
+        for code, count in sorted(pixel_faults(source, output, bands, plan.factors).items()):
+            yield _failure(code, f"{count} {FAULTS[code]}")

@@ -65,6 +65,42 @@ def test_change_is_named_by_its_rule(pair, plugins, code):
     assert code in broken(*pair, plugins)
 
 
+def changed(path, band, row, column, value):
+    with rasterio.open(path, "r+") as raster:
+        raster.write(np.full((1, 1), value, raster.dtypes[0]), band, window=((row, row + 1), (column, column + 1)))
+
+
+def test_a_changed_alpha_a_changed_class_and_a_changed_hole_are_named_by_their_rules(make, plugins, tmp_path):
+    """One pixel of each, in an output that is right in all else."""
+    values = np.random.default_rng(0).integers(1, 200, (3, 30, 30)).astype(np.uint8)
+    values[2] = np.where(np.arange(30) < 20, 255, 128)
+    colours = [ColorInterp.gray, ColorInterp.undefined, ColorInterp.alpha]
+
+    def edit(raster):
+        raster.colorinterp, raster.descriptions = colours, ("grey", "SCL", "alpha")
+
+    options = {"satellite": {"categorical": "nearest"}}
+    more = {"scale": 2, "model": "bicubic", "plugins": plugins, "options": options}
+    path = make("in.tif", values, edit=edit)
+    output = srkit.upscale(path, tmp_path / "out", **more).results[0].output
+    assert srkit.verify(path, output, plugins=plugins, options=options).good
+    for code, band, value in [("V20", 2, 250), ("V11", 3, 200)]:
+        changed(output, band, 5, 5, value)
+        found = srkit.verify(path, output, plugins=plugins, options=options)
+        assert code in {finding.code for finding in found.findings if finding.level == "failure"}
+
+
+def test_what_lies_under_a_mask_must_stay(make, plugins, tmp_path):
+    values = np.random.default_rng(0).integers(1, 200, (1, 30, 30)).astype(np.uint8)
+    path = make(
+        "in.tif", values, mask=np.where(np.arange(30) < 10, 0, 255).astype(np.uint8) * np.ones((30, 1), np.uint8)
+    )
+    output = srkit.upscale(path, tmp_path / "out", scale=2, model="bicubic", plugins=plugins).results[0].output
+    assert srkit.verify(path, output, plugins=plugins).good
+    changed(output, 1, 5, 5, 250)
+    assert broken(path, output, plugins) == {"V9b"}
+
+
 def test_output_of_another_input_has_another_mean(pair, make, plugins):
     shifted = make("in.tif", np.full((2, 40, 50), 3000, np.uint16), nodata=0)
     found = srkit.verify(shifted, pair[1], plugins=plugins)
