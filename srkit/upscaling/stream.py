@@ -157,34 +157,43 @@ def _with_needs(
 
 def _stacked(runs: Sequence[Piece], axis: int) -> Piece:
     """Return runs that follow one another along `axis` as one."""
-    if len(runs) == 1:
-        return runs[0]
-    start, stop = runs[0].window.start, runs[-1].window.stop
-    return Piece(Window(start, stop), runs[0].frame, *_arrays(runs, Window(start, stop)))
+    return _put_together(runs, Window(runs[0].window.start, runs[-1].window.stop))
 
 
 def _joined(pieces: Iterable[Piece], shape: Sequence[int], axis: int) -> Iterator[Piece]:
     """Yield pieces put together to runs: those that share their samples along `axis` are one."""
-    for (frame, start, stop), group in groupby(
+    for (_, start, stop), group in groupby(
         pieces, key=lambda piece: (piece.frame, piece.window.start[axis], piece.window.stop[axis])
     ):
-        parts = list(group)
         whole = Window.whole(shape)
         low, high = list(whole.start), list(whole.stop)
         low[axis], high[axis] = start, stop
-        window = Window(tuple(low), tuple(high))
-        if sum(part.window.size for part in parts) != window.size:
-            raise ValueError(f"pieces of samples {start} to {stop} of frame {frame} do not cover them once")
-        yield parts[0] if len(parts) == 1 else Piece(window, frame, *_arrays(parts, window))
+        yield _put_together(group, Window(tuple(low), tuple(high)))
 
 
-def _arrays(parts: Sequence[Piece], window: Window) -> tuple[Array, BoolArray | None]:
-    values = np.empty((len(parts[0].values), *window.shape), parts[0].values.dtype)
-    width = max((len(part.valid) for part in parts if part.valid is not None), default=0)
-    valid = np.ones((width, *window.shape), np.bool_) if width else None
+def _put_together(parts: Iterable[Piece], window: Window) -> Piece:
+    """Return the parts of `window` as one piece, each part let go of as soon as it is in its place."""
+    frame, missing = 0, window.size
+    values: Array | None = None
+    valid: BoolArray | None = None
     for part in parts:
+        if part.window == window:
+            return part
+        if values is None:
+            values = np.empty((len(part.values), *window.shape), part.values.dtype)
         place = (slice(None), *part.window.relative_to(window).slices)
         values[place] = part.values
-        if valid is not None and part.valid is not None:
+        if part.valid is not None:
+            valid = _wide_enough(valid, len(part.valid), window)
             valid[place] = part.valid
-    return values, valid
+        frame, missing = part.frame, missing - part.window.size
+    if values is None or missing:
+        raise ValueError(f"pieces of samples {window.start} to {window.stop} do not cover them once")
+    return Piece(window, frame, values, valid)
+
+
+def _wide_enough(valid: BoolArray | None, channels: int, window: Window) -> BoolArray:
+    """Return validity that holds that of `channels`; all valid where nothing was said so far."""
+    if valid is None:
+        return np.ones((channels, *window.shape), np.bool_)
+    return valid.repeat(channels, axis=0) if len(valid) < channels else valid

@@ -167,3 +167,14 @@ def test_a_job_runs_its_stages_on_the_tiles_of_a_network(plugins: Plugins, tile:
     made = enlarge_whole(run(job), job.grid.shape)
     assert made.values.shape == (1, 90, 78)
     np.testing.assert_array_equal(made.values, expected)
+
+
+def test_validity_may_begin_and_widen_within_a_run() -> None:
+    grid = Grid.pixels((1, 3, 1))
+    values = np.arange(6.0).reshape(2, 1, 3, 1)
+    known = [None, np.array([False]).reshape(1, 1, 1, 1), np.array([True, False]).reshape(2, 1, 1, 1)]
+    windows = [Window((0, k, 0), (1, k + 1, 1)) for k in range(3)]
+    given = [Piece(w, 0, values[(slice(None), *w.slices)], v) for w, v in zip(windows, known, strict=True)]
+    made = enlarge_whole(through(given, grid, [Sums(grid, 0)], 0), grid.shape)
+    np.testing.assert_array_equal(made.valid[:, 0, :, 0], [[True, False, True], [True, False, False]])
+    np.testing.assert_array_equal(made.values, values)
