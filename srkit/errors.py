@@ -106,6 +106,12 @@ class SrkitWarning(UserWarning):
     """Category of every warning that srkit gives."""
 
 
+def tells_of_exhaustion(error: BaseException) -> bool:
+    """Tell whether memory ran out: torch has an error of its own on GPUs, and only words on CPUs."""
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
 def nearest_known(name: str, known: Iterable[str]) -> str:
     """Return a hint such as ``; did you mean 'scale'?`` or an empty text if nothing is near."""
     close = get_close_matches(name, list(known), n=1)

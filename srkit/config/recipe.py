@@ -139,7 +139,8 @@ class SplitSection(Section):
 class DataSection(Section):
     """What is trained on, and in which pieces.
 
-    `patch` is the HR size, one number or one per network axis; None chooses by the number of axes. `split_file` is
+    `patch` is the HR size, one number or one per network axis; None chooses by the number of axes. Gradients of a
+    batch are accumulated over `accumulate` parts, for batches that memory cannot hold at once. `split_file` is
     a CSV with the columns path and split, and overrides `split`. `cache_mb` bounds what is kept of read items.
     `channels` names those to train on, in the network's order, where items have more; by default all of them.
     """
@@ -147,6 +148,7 @@ class DataSection(Section):
     path: Annotated[tuple[Path, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
     patch: int | tuple[int, ...] | None = None
     batch: int = Field(default=16, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     workers: int = Field(default=2, ge=0)
     augment: bool = True
     split: SplitSection = SplitSection()

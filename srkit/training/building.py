@@ -79,10 +79,10 @@ def is_perceptual(loss: nn.Module) -> bool:
 
 def build_phases(recipe: Recipe, networks: Networks, compute: Compute) -> list[Phase]:
     """Return the phases of a recipe, all working on the same networks."""
-    return [_build_phase(section, networks, compute) for section in recipe.phases]
+    return [_build_phase(section, networks, compute, recipe.data.accumulate) for section in recipe.phases]
 
 
-def _build_phase(section: PhaseSection, networks: Networks, compute: Compute) -> Phase:
+def _build_phase(section: PhaseSection, networks: Networks, compute: Compute, parts: int) -> Phase:
     terms: list[Term] = []
     opposing: list[Term] = []
     for name, weight in section.losses.items():
@@ -111,6 +111,7 @@ def _build_phase(section: PhaseSection, networks: Networks, compute: Compute) ->
         compute=compute,
         average=networks.average,
         perceptual=any(is_perceptual(networks.losses[name]) for name in section.losses),
+        parts=parts,
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from srkit.data.loader import Batch
+from srkit.errors import tells_of_exhaustion
 from srkit.training.average import Average
 from srkit.training.compute import Compute
 from srkit.training.guard import Flatness
+from srkit.training.parts import Parts
 from srkit.training.players import Player
+
+logger = logging.getLogger(__name__)
 
 
 class Phase:
@@ -34,6 +38,8 @@ class Phase:
 
     Attributes
     ----------
+    parts
+        Into how many parts a batch is divided; more where memory ran out.
     rate_factor
         By what the schedule's rates are multiplied: 1, or less after the guard lowered them.
     """
@@ -49,8 +55,10 @@ class Phase:
         compute: Compute,
         average: Average | None = None,
         perceptual: bool = False,
+        parts: int = 1,
     ) -> None:
         self.name = name
+        self.parts = parts
         self.rate_factor = 1.0
         self._average = average
         self._flatness = Flatness()
@@ -75,19 +83,25 @@ class Phase:
         for player in self.players:
             for group in player.optimizer.param_groups:
                 group["lr"] = self.learning_rate(step)
-        batch = self._compute.place(batch)
+        parts = Parts(self._generator, self._compute.place(batch), self.parts)
         losses: dict[str, float] = {}
         with self._compute.autocast():
-            sr = self._generator(batch.lr).float()
-            hr = known_target(sr, batch)
             for player in self.players:
-                losses.update(player.play(sr, hr, step))
-        self._flatness.check(sr, hr)
+                losses.update(self._played(player, parts, step))
+        self._flatness.check(parts.last.sr, parts.last.hr)
         if self._average is not None:
             self._average.update()
         return losses
 
-
-def known_target(sr: Tensor, batch: Batch) -> Tensor:
-    """Return HR, with SR itself where no HR is known: no loss has an error or a gradient there."""
-    return batch.hr if batch.valid is None else torch.where(batch.valid, batch.hr, sr.detach())
+    def _played(self, player: Player, parts: Parts, step: int) -> dict[str, float]:
+        """Let a player learn; where memory runs out, once more from smaller parts, at which the phase then stays."""
+        while True:
+            try:
+                return player.play(parts, step)
+            except (MemoryError, RuntimeError) as error:
+                if not tells_of_exhaustion(error):
+                    raise
+            player.optimizer.zero_grad(set_to_none=True)  # out of the handler, which keeps all tensors alive
+            parts.halve()
+            self.parts = parts.count
+            logger.warning("memory ran out: batches are now worked on in %d parts, to the same effect", self.parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from srkit.errors import DivergedError
 from srkit.losses.adversarial import Game, r1_penalty
+from srkit.training.parts import Part
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,21 +52,20 @@ class Player:
         self.terms = tuple(terms)
         self.optimizer = optimizer
 
-    def play(self, sr: Tensor, hr: Tensor, step: int = 0) -> dict[str, float]:
-        """Take step number `step` of a phase; return the unweighted losses by name.
+    def play(self, parts: Iterable[Part], step: int = 0) -> dict[str, float]:
+        """Take step number `step` of a phase on the parts of a batch; return the unweighted losses by name.
 
-        Raises DivergedError for a loss or a gradient that is no number, before any weight has changed.
+        The gradient is that of the whole batch: only what a network computes over many images (batch normalisation)
+        sees the parts. Raises DivergedError for a loss or a gradient that is no number, before any weight has changed.
         """
-        losses = {term.name: term.compute(sr, hr) for term in self.terms}
-        values = {name: float(loss.detach()) for name, loss in losses.items()}
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise DivergedError(
-                    f"loss {name!r} became {value}; resume from the last checkpoint with a lower learning rate"
-                )
-        total = torch.stack([term.weight_at(step) * losses[term.name].float() for term in self.terms]).sum()
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        values = dict.fromkeys((term.name for term in self.terms), 0.0)
+        for part in parts:
+            losses = {term.name: part.share * term.compute(part.sr, part.hr).float() for term in self.terms}
+            for name, loss in losses.items():
+                values[name] += _number(name, loss)
+            total = torch.stack([term.weight_at(step) * losses[term.name] for term in self.terms]).sum()
+            total.backward()  # type: ignore[no-untyped-call]
         self._check_gradient()
         self.optimizer.step()
         return values
@@ -81,6 +81,13 @@ class Player:
         self.health = {f"{self.name} gradient": norm}
         for term in self.terms:
             self.health.update(term.health)
+
+
+def _number(name: str, loss: Tensor) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise DivergedError(f"loss {name!r} became {value}; resume from the last checkpoint with a lower learning rate")
+    return value
 
 
 def adversarial_terms(

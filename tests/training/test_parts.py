@@ -15,7 +15,7 @@ from srkit.training import resolve_recipe
 from srkit.training.building import build_networks, build_phases
 from srkit.training.compute import Compute, choose_compute
 from srkit.training.modelling import portable
-from srkit.training.phase import known_target
+from srkit.training.parts import Part, known_target
 from srkit.training.players import Player, Term, adversarial_terms, evaluating
 from srkit.training.records import Log
 from srkit.training.samples import sample_row
@@ -43,7 +43,7 @@ def test_losses_are_weighted_but_reported_as_they_are():
     nn.init.constant_(network.weight, 1.0)
     term = Term("pixel", 0.25, lambda sr, hr: (sr - hr).abs().mean())
     player = Player("generator", network, [term], torch.optim.SGD(network.parameters(), lr=1.0))
-    losses = player.play(network(torch.ones(1, 1)), torch.zeros(1, 1))
+    losses = player.play([Part(network(torch.ones(1, 1)), torch.zeros(1, 1))])
     assert losses == {"pixel": 1.0}
     assert network.weight.item() == pytest.approx(0.75)
 
@@ -54,7 +54,7 @@ def test_a_loss_that_is_no_number_changes_no_weight():
     term = Term("pixel", 1.0, lambda sr, hr: sr.sum() * float("nan"))
     player = Player("generator", network, [term], torch.optim.SGD(network.parameters(), lr=1.0))
     with pytest.raises(DivergedError, match="'pixel' became nan"):
-        player.play(network(torch.ones(1, 1)), torch.zeros(1, 1))
+        player.play([Part(network(torch.ones(1, 1)), torch.zeros(1, 1))])
     assert torch.equal(network.weight, before)
 
 

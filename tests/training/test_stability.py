@@ -16,6 +16,7 @@ from srkit.plugins import CORE, GROUP, load_plugins
 from srkit.training import resolve_recipe, train
 from srkit.training.average import Average
 from srkit.training.guard import Flatness, guarded
+from srkit.training.parts import Part
 from srkit.training.players import Player, Term, adversarial_terms
 
 GAN = """
@@ -125,7 +126,7 @@ def test_gradients_are_clipped_to_a_norm(clip, expected):
     nn.init.zeros_(network.weight)
     term = Term("pixel", 6.0, lambda sr, hr: sr.sum())
     player = Player("generator", network, [term], torch.optim.SGD(network.parameters(), lr=1.0), clip=clip)
-    player.play(network(torch.ones(1, 1)), torch.zeros(1, 1))
+    player.play([Part(network(torch.ones(1, 1)), torch.zeros(1, 1))])
     assert network.weight.item() == pytest.approx(-expected, rel=1e-5)
     assert player.health["generator gradient"] == pytest.approx(6.0)
 
@@ -136,7 +137,7 @@ def test_a_gradient_that_is_no_number_changes_no_weight():
     term = Term("pixel", 1.0, lambda sr, hr: (sr - sr.detach()).sqrt().sum())
     player = Player("generator", network, [term], torch.optim.SGD(network.parameters(), lr=1.0))
     with pytest.raises(DivergedError, match="gradient of the generator became"):
-        player.play(network(torch.ones(1, 1)), torch.zeros(1, 1))
+        player.play([Part(network(torch.ones(1, 1)), torch.zeros(1, 1))])
     assert torch.equal(network.weight, before)
 
 
