@@ -10,7 +10,7 @@ JUDGES := dicom3tools dcm2niix nifti-bin gdal-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test core-test judges lint types imports check format bench docs constraints clean
+.PHONY: help demo test core-test judges lint types imports check format bench bench-scene docs constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ check: lint types imports test  ## All of it, as CI does
 
 bench: $(VENV)/.installed  ## Measure speed against rivals; renews docs/performance.md (minutes)
 	$(BIN)/python benchmarks/run.py
+
+bench-scene: $(VENV)/.installed  ## Enlarge a synthetic scene of 30,000 x 30,000 x 4 (long; SCENE="--size 8000" for less)
+	$(BIN)/python benchmarks/scene.py $(SCENE)
 
 docs: $(VENV)/.installed  ## Renew the generated pages of docs/
 	$(BIN)/python docs/make_hooks.py
