@@ -117,7 +117,7 @@ def _caption(table: EvaluationTable, items: int) -> str:
 def _number(value: float, metric: str) -> str:
     return (
         f"{value:.4f}"
-        if metric in ("ssim", "ms_ssim", "uiqi")
+        if metric in ("ssim", "ms_ssim", "uiqi", "ssim_foreground")
         else f"{value:.2f}"
         if abs(value) < 1e4
         else f"{value:.4g}"

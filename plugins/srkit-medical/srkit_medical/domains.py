@@ -15,6 +15,7 @@ NIFTI_OPTIONS = (
         "which NIfTI form says where voxels lie (auto: sform if its code is above 0, else qform)",
         choices=("auto", "sform", "qform"),
     ),
+    Option("deshear", bool, False, "resample NIfTI volumes with sheared axes (a tilted gantry) onto right angles"),
     Option("per_component", bool, False, "treat the components of a vector or tensor volume one by one"),
     Option(
         "assume_scanner", bool, False, "take a NIfTI file without orientation as scanner coordinates (writes code 1)"

@@ -16,7 +16,7 @@ from srkit.errors import InputError
 from srkit.grid import Grid, Role, Slab, Window
 from srkit.image import Block, Channel, Encoding
 from srkit_medical.nifti.compression import is_gzip, unpacked_copy
-from srkit_medical.nifti.geometry import Forms, forms_of, forms_of_part, grid_of, roles_of
+from srkit_medical.nifti.geometry import Forms, forms_of, forms_of_part, grid_of, is_sheared, roles_of
 from srkit_medical.nifti.header import VolumeHeader, mgh_footer_size, read_header, with_footer
 from srkit_medical.nifti.labels import is_label_map
 from srkit_medical.nifti.quantities import quantity_of
@@ -103,6 +103,11 @@ def open_file(item: Item, options: Options) -> NiftiSource:
     header, voxels = _mapped(header)
     header = narrowed(header, voxels)
     label = is_label_map(header, voxels, asked=bool(options.get("label", False)))
+    if options.get("deshear", False) and header.kind != "mgh" and len(header.spatial) == 3 and is_sheared(forms.affine):
+        from srkit_medical.nifti.deshear import straightened
+
+        through = roles_of(header, grid_of(header, forms))["slice"]
+        header, forms, voxels = straightened(header, forms, voxels, through=through, label=label)
     return NiftiSource(header, forms, voxels, label=label)
 
 
