@@ -48,7 +48,7 @@ def _on_forms(source: NiftiSource) -> Iterator[Finding]:
     if forms.differ and forms.sform is not None and forms.qform is not None:
         yield Finding("warning", _difference(source, forms.sform, forms.qform), "N5")
     if source.grid.ndim == 3 and is_sheared(forms.affine):
-        text = "has sheared axes (a tilted gantry?); the output keeps it, which ITK refuses; the option `deshear` ends it"
+        text = "has sheared axes (a tilted gantry?); the output keeps it, which ITK refuses; `deshear` ends it"
         yield Finding("warning", text, "N3")
     if source.header.kind != "mgh" and source.header.fields["qform_code"] > 0 and forms.qform is None:
         yield Finding("warning", "has a broken qform, which the output leaves out; the sform counts", "N1")
