@@ -43,6 +43,8 @@ def series_uid(series: Series, plan: OutputPlan) -> str:
         "scale": plan.scale,
         "shape": plan.grid.shape,
         "normalizer": made.normalizer,
+        "strength": made.strength,
+        "consistency": made.consistency,
         "options": plan.options,
     }
     text = json.dumps(asked, sort_keys=True, default=str)
