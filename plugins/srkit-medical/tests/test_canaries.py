@@ -6,6 +6,7 @@ import gzip
 import subprocess
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,24 @@ def test_inspection_tells_nothing_of_the_patient(folder: Path, arguments: list[s
     said = run("inspect", folder, *arguments)
     assert "sound" in said
     assert not sings(said.encode())
+
+
+@pytest.mark.slow
+def test_debugging_verification_and_archives_tell_nothing_of_the_patient(folder: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "scans.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted(folder.rglob("*.dcm")):
+            packed.write(path, path.relative_to(folder).as_posix())
+    wanted = ("--domain", "mri", "--model", "nearest", "--scale", "2")
+    said = [
+        run("--debug", "upscale", folder, "--out", tmp_path / "out", "--json", *wanted),
+        run("--debug", "upscale", archive, "--out", tmp_path / "from-zip", "--compress", "rle", *wanted),
+        run("--debug", "verify", folder / "sound", tmp_path / "out" / "sound"),
+        run("--debug", "inspect", archive),
+        run("--debug", "evaluate", folder, "--domain", "mri", "--model", "nearest"),
+    ]
+    assert not [text for text in said if sings(text.encode())]
+    files = [path for out in ("out", "from-zip") for path in (tmp_path / out).rglob("*") if path.is_file()]
+    assert len([path for path in files if path.suffix == ".dcm" and sings(path.read_bytes())]) == 10
+    assert not [path for path in files if sings(str(path.relative_to(tmp_path)).encode())]
+    assert not [path for path in files if path.suffix != ".dcm" and sings(path.read_bytes())]
