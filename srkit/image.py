@@ -325,6 +325,11 @@ class Provenance:
     strength: float = 1.0
     consistency: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known how the output came about; of a finished file that does not say so, it is not."""
+        return bool(self.model)
+
     def sentence(self) -> str:
         """Return one ASCII sentence for fields that hold free text."""
         digest = f" {self.model_sha256[:12]}" if self.model_sha256 else ""

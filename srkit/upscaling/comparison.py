@@ -150,7 +150,7 @@ def _provenance(result: Source, source: Source) -> Provenance:
     said: Provenance | None = getattr(result, "provenance", None)
     if said is not None:
         return said
-    return Provenance(srkit.__version__, "unknown", None, scale_words(source, result.grid.shape))
+    return Provenance(srkit.__version__, "", None, scale_words(source, result.grid.shape))
 
 
 def _on_grid(result: Source, plan: OutputPlan) -> list[Finding]:

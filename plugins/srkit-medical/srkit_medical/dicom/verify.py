@@ -40,7 +40,7 @@ def verify_series(source: Source, staged: Path, plan: OutputPlan) -> list[Findin
 
 
 def _folder_faults(staged: Path, expected: Sequence[DerivedSlice]) -> Iterator[Fault]:
-    there = {path.name for path in staged.iterdir()} if staged.is_dir() else set()
+    there = {path.name for path in staged.glob("*.dcm")}
     wanted = {derived.file_name for derived in expected}
     if there != wanted:
         yield "W3", f"{len(there & wanted)} of {len(wanted)} files are there, and {len(there - wanted)} others"
@@ -49,7 +49,7 @@ def _folder_faults(staged: Path, expected: Sequence[DerivedSlice]) -> Iterator[F
 def _file_faults(
     source: DicomSource, staged: Path, plan: OutputPlan, expected: Sequence[DerivedSlice]
 ) -> Iterator[Fault]:
-    series_uid = uids.series_uid(source.series, plan)
+    series_uid = uids.series_uid(source.series, plan) if plan.provenance.is_known else ""
     first: Dataset | None = None
     seen: set[str] = set()
     for derived in expected:
@@ -58,6 +58,7 @@ def _file_faults(
         if output is None or nearest is None:
             yield "W3", f"{derived.file_name} or its source cannot be read"
             continue
+        series_uid = series_uid or str(output.get("SeriesInstanceUID", ""))  # of a finished series: one for all
         case = Evidence(output, nearest, derived, source.series, plan, series_uid)
         yield from ((code, f"{derived.file_name}: {text}") for code, text in _checked(case))
         first = first or output

@@ -147,6 +147,25 @@ def test_uneven_slices_are_refused_along_slices_alone(make: Make, tmp_path: Path
     assert {tuple(dcmread(p).ImagePositionPatient)[2] for p in (tmp_path / "b").glob("*.dcm")} == before
 
 
+@pytest.mark.parametrize("how", [{"isotropic": True}, {"scale": "2,2,3"}])
+def test_a_finished_series_is_verified_without_knowing_how_it_came_about(
+    make: Make, tmp_path: Path, how: dict[str, object]
+) -> None:
+    folder, out = make(kind="CT", orientation=OBLIQUE, edit=in_space), tmp_path / "out"
+    srkit.upscale(folder, out, model="bspline", manifest=True, **how)
+    assert srkit.verify(folder, out).good
+    spoilt = dcmread(out / "0002.dcm")
+    spoilt.SeriesInstanceUID = dcmread(folder / "000.dcm").SeriesInstanceUID
+    spoilt.save_as(out / "0002.dcm")
+    with pytest.raises(srkit.UsageError, match="item"):
+        srkit.verify(folder, out)
+    for path in out.glob("*.dcm"):
+        dataset = dcmread(path)
+        dataset.SeriesInstanceUID = dcmread(folder / "000.dcm").SeriesInstanceUID
+        dataset.save_as(path)
+    assert {finding.code for finding in srkit.verify(folder, out).findings} == {"7"}
+
+
 REAL = {
     "mr_ge_genesis_wrist": {"isotropic": True},
     "mr_ge_oblique_pd": {"spacing": "1,1,1"},

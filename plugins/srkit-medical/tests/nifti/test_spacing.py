@@ -117,3 +117,14 @@ def test_real_volumes_come_to_one_millimetre(data_folder: Path, name: str, tmp_p
     np.testing.assert_allclose(sorted(result.spacing), sorted(after.header.get_zooms()), rtol=1e-5)
     assert after.get_data_dtype() == before.get_data_dtype()
     assert abs(after.get_fdata().mean() / before.get_fdata().mean() - 1) < 0.01
+
+
+@pytest.mark.parametrize("how", [{"spacing": 1.0}, {"scale": 2}])
+def test_a_finished_output_is_verified_without_knowing_how_it_came_about(make: Make, how: dict[str, object]) -> None:
+    path = make(data=ball())
+    out = path.parent / "out" / path.name
+    _, after = made(path, **how)
+    assert srkit.verify(path, out, domain="mri").good
+    after.header["descrip"] = b"by hand"
+    nibabel.save(nibabel.Nifti1Image(np.asarray(after.dataobj), after.affine, after.header), out)
+    assert [finding.code for finding in srkit.verify(path, out, domain="mri").findings] == ["N13"]

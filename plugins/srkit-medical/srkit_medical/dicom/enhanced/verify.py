@@ -54,7 +54,9 @@ def _common(source: EnhancedSource, output: FileDataset, before: Dataset, plan: 
         lossy = keyword == "LossyImageCompression" and output.get(keyword) == "01"
         if output.get(keyword) != before.get(keyword) and not lossy:
             yield code, f"{keyword} is not the source's"
-    if str(output.get("SeriesInstanceUID", "")) != uids.series_uid(source.series, plan):
+    uid = str(output.get("SeriesInstanceUID", ""))
+    new = uid == uids.series_uid(source.series, plan) if plan.provenance.is_known else uid != source.series.first.series
+    if not new:
         yield "7", "SeriesInstanceUID is not the new one of this output"
     uid = str(output.get("SOPInstanceUID", ""))
     if uid in ("", source.series.first.uid) or uid != str(output.file_meta.get("MediaStorageSOPInstanceUID", "")):
