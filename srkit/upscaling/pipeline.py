@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 
 from srkit.channels import ChannelChoice
@@ -152,7 +153,7 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         Where the call cannot be meant as it stands; or, with a single item, where that fails.
     """
     given = locals()
-    asked = sorted((name, str(value)) for name, value in given.items() if name not in PLACES | WAYS | TOLD_BY_ITEM)
+    asked = sorted((name, str(value)) for name, value in given.items() if _decides(name, value))
     call = {name: value for name, value in given.items() if name not in SHARES} if shard else {}
     if workers < 1:
         raise UsageError(f"{workers} workers can treat nothing; give 1 or more")
@@ -213,6 +214,12 @@ def _gathered(session: Session, results: Sequence[ItemResult]) -> tuple[Path, ..
 
 def _silent(done: int, total: int, note: str) -> None:
     return None
+def _decides(name: str, value: object) -> bool:
+    """Tell whether an argument makes other outputs: one at its default does not, nor did it before it was there."""
+    known = signature(upscale).parameters[name].default
+    return name not in PLACES | WAYS | TOLD_BY_ITEM and bool(value != known)
+
+
 
 
 def _manifest(wanted: bool | str | Path, path: Path, out: Path) -> Manifest | None:

@@ -32,6 +32,11 @@ class Session:
         """Return the options of one domain."""
         return self.options.get(domain, {})
 
+    def chosen(self, domain: str) -> Options:
+        """Return those options of one domain that are not at their defaults."""
+        defaults = default_options(self.plugins).get(domain, {})
+        return {name: value for name, value in self.of(domain).items() if value != defaults.get(name)}
+
     def find(self, root: Path, domain: str | None, hint: str | None = None) -> list[Item | Skipped]:
         """Return what is found at `root`; files that only `hint`, a model's domain, can settle are settled by it.
 

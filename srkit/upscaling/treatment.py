@@ -97,7 +97,7 @@ class Treatment:
         target = self.naming.target(item, scale)
         if self.manner.resume and not self.manner.overwrite and is_there(target, item):
             return _skipped(item, ALREADY_THERE, target)
-        work = work_of(enlarger, self.session.of(item.domain), self.asked)
+        work = work_of(enlarger, self.session.chosen(item.domain), self.asked)
         done = None if self.earlier is None else self.earlier.untouched(target)
         if done is not None and done.is_of(item, work):
             return _skipped(item, ALREADY_DONE, target)

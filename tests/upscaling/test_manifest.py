@@ -128,6 +128,12 @@ def test_what_would_become_another_output_is_made_anew(
     assert run(plugins, tree, out, skip_existing=True, **more)["a.npy"][0] == "skipped"
 
 
+def test_what_is_said_and_is_the_default_changes_nothing(plugins: Plugins, tree: Path, tmp_path: Path) -> None:
+    run(plugins, tree, tmp_path / "out")
+    more = {"extra_bands": "refuse", "options": {"toy": {"alpha": False}}, "tile": 8, "memory": "1G"}
+    assert run(plugins, tree, tmp_path / "out", skip_existing=True, **more)["a.npy"][0] == "skipped"
+
+
 def test_what_srkit_did_not_leave_so_is_never_replaced(plugins: Plugins, tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(plugins, tree, out)
