@@ -262,7 +262,8 @@ def _print_many(report: UpscaleReport, root: Path) -> None:
         for r in report.results
     ]
     print_table(["item", "domain", "status", "output or reason", "s"], rows)
-    counts = {status: sum(r.status == status for r in report.results) for status in ("done", "failed", "skipped")}
+    made = "planned" if any(r.status == "planned" for r in report.results) else "done"
+    counts = {status: sum(r.status == status for r in report.results) for status in (made, "failed", "skipped")}
     print(", ".join(f"{number} {status}" for status, number in counts.items()))
 
 

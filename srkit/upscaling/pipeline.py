@@ -197,9 +197,11 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         again=again or single,
     )
     alone = len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found)
-    batch = Batch(treatment, None if dry_run else record, progress or _silent, workers)
+    unfinished = dry_run or treatment.manner.shard is not None
+    batch = Batch(treatment, None if unfinished else record, progress or _silent, workers)
     results = batch.treat_one(found) if alone else batch.treat_all(found)
-    return UpscaleReport(tuple(results), _passed_over(path, found, out), _gathered(session, results))
+    gathered = () if unfinished else _gathered(session, results)
+    return UpscaleReport(tuple(results), _passed_over(path, found, out), gathered)
 
 
 def _gathered(session: Session, results: Sequence[ItemResult]) -> tuple[Path, ...]:
@@ -212,14 +214,14 @@ def _gathered(session: Session, results: Sequence[ItemResult]) -> tuple[Path, ..
     return tuple(path for domain, paths, of in every for path in gather(session.plugins, domain, paths, of))
 
 
-def _silent(done: int, total: int, note: str) -> None:
-    return None
 def _decides(name: str, value: object) -> bool:
     """Tell whether an argument makes other outputs: one at its default does not, nor did it before it was there."""
     known = signature(upscale).parameters[name].default
     return name not in PLACES | WAYS | TOLD_BY_ITEM and bool(value != known)
 
 
+def _silent(done: int, total: int, note: str) -> None:
+    return None
 
 
 def _manifest(wanted: bool | str | Path, path: Path, out: Path) -> Manifest | None:
