@@ -13,7 +13,7 @@ from pydicom import FileDataset
 from pydicom.uid import UID
 
 from srkit_medical.dicom.geometry import FloatArray, Plane
-from srkit_medical.dicom.reading import Elements, MultiFrameError, UnfitError, named, quiet, read_header
+from srkit_medical.dicom.reading import READ_ERRORS, Elements, MultiFrameError, UnfitError, named, quiet, read_header
 from srkit_medical.dicom.uids import CREATOR
 
 CLASSES = {
@@ -189,6 +189,8 @@ def read_instance(path: Path) -> Instance:
             elements = Elements(header)
             error.series, error.uid = elements.text("SeriesInstanceUID"), elements.text("SOPInstanceUID")
             raise
+        except READ_ERRORS:
+            raise UnfitError("is a DICOM file whose header makes no sense; copy it again from its origin") from None
 
 
 def _instance(path: Path, header: FileDataset, pixel_bytes: int | None) -> Instance:
@@ -213,7 +215,10 @@ def sop_class_of(header: FileDataset) -> str:
 
 def syntax_of(header: FileDataset) -> UID:
     """Return how a file is encoded."""
-    return UID(str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2")))
+    syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "1.2.840.10008.1.2")))
+    if not syntax.is_transfer_syntax:
+        raise UnfitError("names a transfer syntax (0002,0010) that there is not; copy it again from its origin")
+    return syntax
 
 
 def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, frame_index: int = 0) -> Instance:

@@ -18,13 +18,13 @@ from typing import Any, BinaryIO
 from pydicom import Dataset, FileDataset, dcmread
 from pydicom.config import disable_value_validation
 from pydicom.datadict import tag_for_keyword
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from srkit_medical.dicom.archive import first_bytes, opened
 
 READ_ERRORS = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RuntimeError, EOFError, OSError,
-    MemoryError, struct.error, zlib.error, InvalidDicomError,
+    MemoryError, AssertionError, struct.error, zlib.error, InvalidDicomError, BytesLengthException,
 )  # fmt: skip
 """What pydicom and its decoders raise on broken files."""
 
