@@ -34,7 +34,8 @@ def upscale(path: str | Path, out: str | Path, *, plugins: Plugins | None = None
     **more
         As `srkit.upscaling.upscale` takes it: `scale` (``2`` for rows and columns, ``"1,1,4"`` for rows, columns and
         slices, None for the model's own), or `spacing` or `isotropic` in its place, `model`
-        (a file, a name, or nearest, bicubic, bspline, lanczos), `domain`, `name`, `overwrite`, `resume`, `options` by domain, `progress`, `precision`, `device`, `tile`.
+        (a file, a name, or nearest, bicubic, bspline, lanczos), `domain`, `name`, `overwrite`,
+        `resume`, `options` by domain, `progress`, `precision`, `device`, `tile`.
 
     Raises
     ------
