@@ -163,7 +163,8 @@ def evaluate(
     """Degrade the high-resolution items at `path`, upscale them again, and compare.
 
     `more` as `srkit.evaluation.evaluate` takes it: `models`, `domain`, `degradation`, `options`, `progress`.
-    The interpolations (nearest, bicubic, B-spline, Lanczos) are always in the table. Raises SrkitError as `upscale` does.
+    The interpolations (nearest, bicubic, B-spline, Lanczos) are always in the table. Raises SrkitError as `upscale`
+    does.
     """
     from srkit.evaluation import evaluate as job
 
