@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, runtime_checkable
@@ -89,6 +89,9 @@ class Encoding:
     nodata
         One stored value per channel that means "no data" (may be NaN), or None; empty for none at all.
         A valid sample is never stored as it.
+    reserved
+        The same for a value that marks what could not be measured (a saturated sample): its samples are invalid, and
+        stay what they are.
     """
 
     dtype: np.dtype[Any]
@@ -96,6 +99,12 @@ class Encoding:
     intercept: float = 0.0
     bits: int | None = None
     nodata: tuple[float | None, ...] = ()
+    reserved: tuple[float | None, ...] = ()
+
+    def of_channels(self, chosen: Sequence[int]) -> Encoding:
+        """Return how the `chosen` channels are stored, in that order."""
+        nodata = tuple(self.nodata[i] for i in chosen) if self.nodata else ()
+        return replace(self, nodata=nodata, reserved=tuple(self.reserved[i] for i in chosen) if self.reserved else ())
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -120,17 +129,23 @@ class Encoding:
         """Return `values` ``(C, *spatial)`` as stored samples: unscaled, rounded, clipped, nudged off nodata.
 
         Integers round half to even; finite numbers saturate. Valid samples (all, where `valid` is None) that would be
-        stored as their channel's nodata move to the nearest other stored value. NaN has no integer: on invalid
-        samples it becomes nodata (or 0), on valid samples it raises ValueError.
+        stored as their channel's nodata or reserved value move to the nearest other stored value. NaN has no integer:
+        on invalid samples it becomes nodata (or 0), on valid samples it raises ValueError.
         """
         numbers = values
         if self.slope != 1.0 or self.intercept != 0.0:
             numbers = (values.astype(np.float64) - self.intercept) / self.slope
         stored = self._to_floats(numbers) if self.dtype.kind == "f" else self._to_integers(numbers, valid)
-        for channel, nodata in enumerate(self.nodata):
-            if nodata is not None and not np.isnan(nodata):
-                self._nudge(stored[channel], nodata, _of_channel(valid, channel))
+        for channel in range(len(stored)):
+            marks = self._marks(channel)
+            for mark in marks:
+                self._nudge(stored[channel], mark, marks, _of_channel(valid, channel))
         return stored
+
+    def _marks(self, channel: int) -> list[float]:
+        """Return the stored values that no valid sample of a channel may have."""
+        said = [values[channel] for values in (self.nodata, self.reserved) if values]
+        return [value for value in said if value is not None and not np.isnan(value)]
 
     def _to_floats(self, numbers: Array) -> Array:
         if self.dtype.itemsize < numbers.dtype.itemsize:
@@ -148,17 +163,18 @@ class Encoding:
             numbers = np.where(missing, fill, numbers)
         return np.clip(np.rint(numbers), low, high).astype(self.dtype)
 
-    def _nudge(self, stored: Array, nodata: float, valid: BoolArray | None) -> None:
+    def _nudge(self, stored: Array, mark: float, marks: list[float], valid: BoolArray | None) -> None:
         low, high = self.limits
-        if not low <= nodata <= high or (self.dtype.kind != "f" and nodata != int(nodata)):
+        if not low <= mark <= high or (self.dtype.kind != "f" and mark != int(mark)):
             return  # the type has no such value
-        hits = stored == self.dtype.type(nodata)
+        hits = stored == self.dtype.type(mark)
         if valid is not None:
             hits &= valid
         if self.dtype.kind == "f":
-            stored[hits] = np.nextafter(self.dtype.type(nodata), self.dtype.type(0 if nodata else 1))
+            stored[hits] = np.nextafter(self.dtype.type(mark), self.dtype.type(0 if mark else 1))
         else:
-            stored[hits] = nodata + 1 if nodata == low else nodata - 1
+            near = (mark - 1, mark + 1, mark - 2, mark + 2)
+            stored[hits] = next(value for value in near if low <= value <= high and value not in marks)
 
 
 def _of_channel(valid: BoolArray | None, channel: int) -> BoolArray | None:

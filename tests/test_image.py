@@ -170,3 +170,26 @@ def test_provenance_is_one_ascii_sentence() -> None:
 
 def test_channels_are_images_unless_they_say_otherwise() -> None:
     assert Channel("red").role == "image"
+
+
+@few
+@given(
+    hnp.arrays(np.float32, (2, 12), elements=st.floats(-5, 260, width=32)),
+    hnp.arrays(np.bool_, (1, 12)),
+    st.sampled_from([(0.0, 255.0), (255.0, 254.0), (0.0, 1.0), (3.0, 2.0), (7.0, 7.0)]),
+)
+def test_valid_samples_are_neither_nodata_nor_reserved(values: np.ndarray, valid: np.ndarray, marks: tuple) -> None:
+    nodata, reserved = marks
+    stored = encoding("u1", nodata=(nodata, None), reserved=(reserved, None)).encode(values, valid)
+    good = stored[0][valid[0]]
+    assert not np.isin(good, marks).any()
+    plain = encoding("u1").encode(values)
+    np.testing.assert_array_equal(stored[:, ~valid[0]], plain[:, ~valid[0]])
+    np.testing.assert_array_equal(stored[1], plain[1])
+    assert np.abs(good.astype(int) - plain[0][valid[0]]).max(initial=0) <= 2
+
+
+def test_chosen_channels_keep_their_own_marks() -> None:
+    chosen = encoding("u2", nodata=(0.0, 1.0, None), reserved=(9.0, None, 8.0)).of_channels([2, 0])
+    assert (chosen.nodata, chosen.reserved) == ((None, 0.0), (8.0, 9.0))
+    assert encoding("u2").of_channels([1]) == encoding("u2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -113,8 +113,7 @@ class ImageChannels(ProxySource):
         super().__init__(source)
         self._chosen = list(chosen)
         self.channels = tuple(source.channels[i] for i in chosen)
-        nodata = source.encoding.nodata
-        self.encoding = replace(source.encoding, nodata=tuple(nodata[i] for i in chosen) if nodata else ())
+        self.encoding = source.encoding.of_channels(chosen)
 
     def read(self, window: Window, frame: int = 0) -> Block:
         """Return the chosen channels of `window`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -125,8 +125,7 @@ def _downscaled(valid: BoolArray | None, factors: tuple[int, ...]) -> BoolArray 
 
 def _of_images(encoding: Encoding, view: View) -> Encoding:
     """Return how the image channels are stored; nodata is said by validity here."""
-    nodata = tuple(encoding.nodata[i] for i in view.channels) if encoding.nodata else ()
-    return replace(encoding, nodata=nodata)
+    return encoding.of_channels(view.channels)
 
 
 def _lr_source(source: Source, view: View, window: Window, lr: Block, encoding: Encoding) -> Source:

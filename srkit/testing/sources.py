@@ -50,8 +50,9 @@ class SourceContract(ContractFixtures):
         assert names
         assert len(set(names)) == len(names)
 
-    def test_nodata_is_given_for_every_channel_or_none(self, source: Source) -> None:
+    def test_marks_are_given_for_every_channel_or_none(self, source: Source) -> None:
         assert len(source.encoding.nodata) in (0, len(source.channels))
+        assert len(source.encoding.reserved) in (0, len(source.channels))
 
     def test_slab_and_frames_are_at_least_one(self, source: Source) -> None:
         assert source.frames >= 1

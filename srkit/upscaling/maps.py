@@ -29,7 +29,7 @@ SAME = 1e-3  # spacings that differ by a smaller share are equal
 def map_plan(plan: OutputPlan, kind: str, images: Sequence[int]) -> OutputPlan:
     """Return the plan of a map of the output of `plan`: float32, in the image's units, NaN where nothing is known."""
     channels = tuple(Channel(f"{kind} {plan.channels[i].name}") for i in images)
-    marked = any(value is not None for value in plan.encoding.nodata)
+    marked = any(value is not None for value in (*plan.encoding.nodata, *plan.encoding.reserved))
     encoding = Encoding(np.dtype(np.float32), nodata=(math.nan,) * len(channels) if marked else ())
     methods = (kind,) * len(channels)
     return replace(plan, channels=channels, encoding=encoding, provenance=replace(plan.provenance, methods=methods))

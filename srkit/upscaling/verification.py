@@ -129,5 +129,5 @@ def _check_samples(output: Source, plan: OutputPlan, written: Written) -> None:
 
 
 def _plain(encoding: Encoding) -> Encoding:
-    """Return the encoding without nodata: what was nudged off it once must not be moved again."""
-    return replace(encoding, nodata=())
+    """Return the encoding without its marks: what was nudged off them once must not be moved again."""
+    return replace(encoding, nodata=(), reserved=())

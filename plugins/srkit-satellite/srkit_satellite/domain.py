@@ -36,6 +36,13 @@ OPTIONS = (
     Option("allow_vrt", bool, False, "treat virtual rasters (.vrt) too; such a file can read any file of this machine"),
     Option("assign_crs", str, "", "the CRS of rasters that have a transform and state none, such as EPSG:32633"),
     Option(
+        "saturated",
+        str,
+        "auto",
+        "the number that saturated pixels have, such as 255, which is kept and never taken for a measurement (auto: "
+        "what a product states, 65535 in Sentinel-2; none: every number is one)",
+    ),
+    Option(
         "sensor",
         str,
         "",
@@ -73,8 +80,9 @@ TRAINING: dict[str, Any] = {
     "scale": 2,
     "network": {"name": "srresnet", "parameters": {"channels": 1, "features": 32, "blocks": 4, "skip": "bicubic"}},
     "normalizer": {"kind": "item-range"},
+    "data": {"pairs": {"radiometry": "linear"}},
 }
 """Any sensor works: each item is mapped by its own robust range, and a network of one channel takes each band alone,
-adding to its bicubic interpolation."""
+adding to its bicubic interpolation. Measured LR has another day's light and air, and HR follows it."""
 
 SATELLITE = Domain(NAME, "Satellite and aerial rasters", OPTIONS, fidelity_first=True, training=TRAINING)

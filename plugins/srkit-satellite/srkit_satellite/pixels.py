@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from srkit import Window
+from srkit_satellite.saturation import saturated_samples
 from srkit_satellite.source import RasterSource
 
 Array = np.ndarray[Any, Any]
@@ -17,6 +18,7 @@ FAULTS = {
     "V7": "samples are valid in the output and not in the source, or the other way round",
     "V9b": "invalid samples do not hold what the source has there",
     "V11": "samples of an alpha band are not those of the source, repeated",
+    "V17": "samples are saturated in the output and not in the source, or the other way round",
     "V20": "samples of a categorical band are not those of the source, repeated",
 }
 """What each rule that counts samples finds."""
@@ -26,7 +28,7 @@ REPEATED = {"alpha": "V11", "category": "V20"}
 
 def needs_a_look(source: RasterSource) -> bool:
     """Tell whether there are pixels that an output must repeat."""
-    marked = source.validity.kind != "all" or source.encoding.dtype.kind == "f"
+    marked = source.validity.kind != "all" or source.encoding.dtype.kind == "f" or bool(source.encoding.reserved)
     return marked or any(channel.role in REPEATED for channel in source.channels)
 
 
@@ -49,8 +51,11 @@ def _faults_in(
     wanted_valid = _repeated(_of_bands(valid, bands, window.shape), scale)
     ours = _of_bands(found_valid, range(len(bands)), found.shape[1:])
     same = _same(found, wanted)
+    reserved = source.encoding.of_channels(bands).reserved
+    saturated = saturated_samples(found, reserved) != saturated_samples(wanted, reserved)
     faults = Counter(
-        V7=int((ours != wanted_valid).sum()),
+        V7=int(((ours != wanted_valid) & ~saturated).sum()),
+        V17=int(saturated.sum()),
         V9b=int((~same & ~wanted_valid & ~ours).sum()),
     )
     for place, band in enumerate(bands):

@@ -18,6 +18,7 @@ RULES: Mapping[str, str] = {
     "V7": "valid exactly where the source is, per band",
     "V9b": "what was invalid holds what it held",
     "V11": "alpha is repeated",
+    "V17": "saturated samples are repeated, and no others are stored as such",
     "V20": "classes are repeated",
     "D1": "descriptions of bands as before",
     "D2": "colour interpretation as before",

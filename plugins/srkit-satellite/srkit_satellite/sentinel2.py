@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 from srkit import InputError
 from srkit_satellite.product import MTD_MARK, Product
+from srkit_satellite.saturation import SATURATED_TAG
 from srkit_satellite.stack import BandFile
 
 NATIVE = {
@@ -26,7 +27,7 @@ NATIVE = {
 
 BAND_IDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 IMAGE = re.compile(r"GRANULE/([^/]+)/IMG_DATA/(?:R\d+m/)?[^/]*_(B\d\d|B8A)(?:_(\d+)m)?\.jp2", re.IGNORECASE)
-NODATA, SATURATED = 0.0, 65535.0
+NODATA, SATURATED = 0.0, "65535"
 LARGEST_METADATA = 2**24
 KEPT: tuple[str, ...] = (
     "PRODUCT_URI",
@@ -132,9 +133,8 @@ def parse(path: Path, text: bytes) -> Metadata:
         root = ElementTree.fromstring(text)
         values = {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in root.iter()}
         given = values.get("BOA_QUANTIFICATION_VALUE") or values.get("QUANTIFICATION_VALUE") or "10000"
-        return Metadata(
-            {key: values[key] for key in KEPT if values.get(key)}, _positive(given), _offsets(root), _wavelengths(root)
-        )
+        tags = {key: values[key] for key in KEPT if values.get(key)}
+        return Metadata({**tags, SATURATED_TAG: _saturated(root)}, _positive(given), _offsets(root), _wavelengths(root))
     except (ElementTree.ParseError, ValueError, IndexError) as error:
         raise InputError(f"{path}: is broken metadata of a product ({type(error).__name__}); fetch it again") from error
 
@@ -144,6 +144,14 @@ def _positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise ValueError(text)
     return number
+
+
+def _saturated(root: ElementTree.Element) -> str:
+    """Return the number of saturated samples."""
+    for element in root.iter():
+        if (element.findtext("SPECIAL_VALUE_TEXT") or "").strip() == "SATURATED":
+            return f"{float(element.findtext('SPECIAL_VALUE_INDEX') or 'nan'):.17g}"
+    return SATURATED
 
 
 def _offsets(root: ElementTree.Element) -> dict[str, float]:

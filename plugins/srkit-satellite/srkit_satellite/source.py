@@ -27,6 +27,7 @@ from srkit_satellite.opening import (
 from srkit_satellite.product import read_product
 from srkit_satellite.remote import is_remote, open_remote
 from srkit_satellite.rules import RULES
+from srkit_satellite.saturation import reserved_numbers, saturated_number, saturated_samples
 from srkit_satellite.stack import open_stack
 from srkit_satellite.tags import provenance_of
 from srkit_satellite.tiles import Mosaic, layout_of
@@ -62,6 +63,8 @@ class RasterSource:
         What it is called in the output, and what it is in words.
     georeference, validity, bands
         What the file says on these.
+    saturated
+        The number of samples that were saturated, None where nothing tells it.
     mosaic
         The image that it is a tile of, None for most.
     """
@@ -96,7 +99,9 @@ class RasterSource:
         self.channels = self.bands.channels
         self.validity = Validity.of(dataset, self.bands.trapped)
         nodata = tuple(usable_nodata(dtype, value) for value in dataset.nodatavals)
-        self.encoding = Encoding(dtype, nodata=nodata if any(n is not None for n in nodata) else ())
+        self.saturated = saturated_number(dataset, options)
+        reserved = reserved_numbers(self.saturated, dtype, self.channels, self.validity)
+        self.encoding = Encoding(dtype, nodata=nodata if any(n is not None for n in nodata) else (), reserved=reserved)
         self.fixed_axes: Mapping[int, str] = {}
         self.extent = Window.whole(self.grid.shape)
         self._origin: tuple[int, ...] = (0, 0)
@@ -145,12 +150,14 @@ class RasterSource:
         place = RasterWindow(column, row, columns, rows)
         try:
             stored = read_bands(self.dataset, place)
-            return stored, self.validity.read(self.dataset, place, stored)
+            valid = self.validity.read(self.dataset, place, stored)
         except GDAL_ERRORS as error:
             raise InputError(
                 f"{self.path}: rows {row} to {row + rows - 1} cannot be read ({cause_of(error, self.path)}); "
                 "the file is broken or cut short, fetch it again"
             ) from error
+        saturated = saturated_samples(stored, self.encoding.reserved)
+        return stored, (~saturated if valid is None else valid & ~saturated) if saturated.any() else valid
 
     def part(self, window: Window) -> Self:
         """Return the pixels of `window` as a raster of their own, where they lie; the open file is shared."""

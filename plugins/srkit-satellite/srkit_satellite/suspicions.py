@@ -11,6 +11,7 @@ from rasterio.windows import Window as RasterWindow
 from srkit import Finding
 from srkit_satellite.bands import image_bands
 from srkit_satellite.opening import read_bands
+from srkit_satellite.saturation import saturated_samples
 
 if TYPE_CHECKING:
     from srkit_satellite.source import RasterSource
@@ -38,9 +39,10 @@ def suspicions_of(source: RasterSource) -> Iterator[Finding]:
     values = _looked_at(source.dataset, bands)
     names = [source.channels[band].name for band in bands]
     yield from _on_constants(values, names)
+    yield from _on_saturation(source, values, bands)
     if source.validity.kind == "all":
         yield from _on_marks(values)
-        yield from _on_collar(values)
+        yield from _on_collar(values, source.saturated)
 
 
 def _looked_at(dataset: Any, bands: Sequence[int]) -> Array:
@@ -70,6 +72,19 @@ def _on_constants(values: Array, names: list[str]) -> Iterator[Finding]:
         )
 
 
+def _on_saturation(source: RasterSource, values: Array, bands: Sequence[int]) -> Iterator[Finding]:
+    reserved = source.encoding.of_channels(bands).reserved
+    if source.saturated is None:
+        return
+    if not reserved:
+        why = "below a mask it may hide anything" if source.validity.kind == "mask" else "no pixel can have it"
+        yield Finding("warning", f"saturated pixels are said to be {source.saturated:g}; {why}, it is ignored", "V17")
+        return
+    share = float(saturated_samples(values, reserved).mean())
+    text = f"{share:.2%} of the numbers looked at are {source.saturated:g}: saturated, kept, and never measured values"
+    yield Finding("info", text, "V17")
+
+
 def _on_marks(values: Array) -> Iterator[Finding]:
     finite = values[np.isfinite(values)]
     for mark in MARKS:
@@ -91,11 +106,11 @@ def _mark(number: str, share: float) -> Finding:
     )
 
 
-def _on_collar(values: Array) -> Iterator[Finding]:
+def _on_collar(values: Array, saturated: float | None) -> Iterator[Finding]:
     if values.dtype.kind not in "iu" or values[0].size < 100:
         return
     for number in (0, int(np.iinfo(values.dtype).max)):
-        empty = (values == number).all(axis=0)
+        empty = (values == number).all(axis=0) & (number != saturated)
         if EMPTY < float(empty.mean()) < 1 and len(values) > 1:
             yield Finding(
                 "warning",

@@ -101,6 +101,21 @@ def test_metadata_says_what_the_numbers_mean(plugins, tmp_path, reopen):
     assert after.tags()["SRKIT_SOURCE"] == NAME
 
 
+def test_saturated_pixels_of_a_product_stay_so(plugins, tmp_path, reopen):
+    """V17: 65535, as the format has it, block by block; no network sees it."""
+
+    def saturated(values):
+        values[5:7, 5:7] = 65535
+        return values
+
+    folder, written = safe(tmp_path / "in", scene=saturated)
+    upscaled(plugins, folder, tmp_path / "out", "lanczos")
+    after = reopen(tmp_path / "out" / f"{NAME}_10m.tif")
+    np.testing.assert_array_equal(after.read(1) == 65535, (written["B02"] == 65535).repeat(2, 0).repeat(2, 1))
+    assert after.read(1)[after.read(1) < 65535].max() < 12000
+    assert after.tags()["SPECIAL_VALUE_SATURATED"] == "65535"
+
+
 def test_reflectance_is_the_same_before_and_after_the_offset_of_baseline_4(plugins, tmp_path, reopen):
     """V14: numbers of the newer baseline are larger by 1000, and no valid one turns into nodata."""
     before, _ = safe(tmp_path / "old", offset=0)
