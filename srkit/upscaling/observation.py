@@ -84,11 +84,12 @@ class Observation:
 
     def degraded(self, sr: Array, valid: BoolArray | None) -> tuple[Array, BoolArray | None]:
         """Return D of `sr` ``(C, *spatial)``, and where it is known; sizes are multiples of the factors."""
-        return _normalised(self._down, sr, valid)
+        alike = all(step.function is None and _is_for_all(step.parameters) for step in self.degradation.steps)
+        return _normalised(self._down, sr, valid, alike=alike)
 
     def interpolated(self, lr: Array, valid: BoolArray | None = None) -> tuple[Array, BoolArray | None]:
         """Return U of `lr` ``(C, *spatial)``, bicubic interpolation, and where it is known."""
-        return _normalised(self._up, lr, valid)
+        return _normalised(self._up, lr, valid, alike=True)
 
     def least_gain(self, channels: int) -> float:
         """Return what DU leaves of the detail that it weakens most, 0 to 1: measured on an impulse."""
@@ -123,12 +124,20 @@ class Observation:
         return tuple(axis for axis, _ in found), tuple(role for _, role in found)
 
 
+def _is_for_all(parameters: Mapping[str, Any]) -> bool:
+    """Tell whether a step does the same to every channel: it has no list of numbers, one for each."""
+    lists = [value for key, value in parameters.items() if key != "axes" and isinstance(value, (list, tuple))]
+    return not any(len(value) > 1 for value in lists)
+
+
 def _normalised(
-    operator: Callable[[Array], Array], values: Array, valid: BoolArray | None
+    operator: Callable[[Array], Array], values: Array, valid: BoolArray | None, *, alike: bool
 ) -> tuple[Array, BoolArray | None]:
-    if valid is None:
-        return operator(values), None
-    known = np.broadcast_to(valid, values.shape)
+    """Return the operator's result on valid samples, and where it is known; `alike` if it does the same to channels."""
+    if valid is None or valid.all():
+        seen = operator(values)
+        return seen, None if valid is None else np.ones((len(valid), *seen.shape[1:]), np.bool_)
+    known = valid if alike else np.broadcast_to(valid, values.shape)
     share = operator(known.astype(values.dtype))
     share = np.where(np.abs(share - 1) < WHOLE_SHARE, share.dtype.type(1), share)
     seen = operator(np.where(known, values, values.dtype.type(0)))

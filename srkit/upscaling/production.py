@@ -15,12 +15,13 @@ from srkit.errors import PluginError, RecipeError, UsageError
 from srkit.grid import Slab, Window
 from srkit.image import OutputPlan, Sink, Source
 from srkit.plugins import create_sink
-from srkit.upscaling.agreement import Agreement, gathered
+from srkit.upscaling.agreement import Agreement
 from srkit.upscaling.consistency import Enforced
 from srkit.upscaling.engine import Job, prepare, run
 from srkit.upscaling.enlarger import Enlarger
 from srkit.upscaling.forecast import Forecast, foresee
 from srkit.upscaling.journal import MARK, Journal, head_of, work_of
+from srkit.upscaling.measurement import gathered
 from srkit.upscaling.naming import FileId
 from srkit.upscaling.observation import Observation, observation_of
 from srkit.upscaling.overlap import overlapped

@@ -9,7 +9,7 @@ import numpy as np
 
 from srkit.grid import Slab, Window
 from srkit.image import Array, BoolArray, OutputPlan
-from srkit.upscaling.stream import RUN_SAMPLES, Piece
+from srkit.upscaling.stream import THIN_SAMPLES, Piece
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,7 +73,7 @@ def assemble(pieces: Iterable[Piece], plan: OutputPlan, slab: Slab, *, first: in
 def as_written(slab: StoredSlab, plan: OutputPlan, axis: int) -> Iterator[Piece]:
     """Yield what will be read of a slab, in thin pieces along `axis`: as floats it may be too large at once."""
     across = max(1, slab.window.size // slab.window.shape[axis])
-    for part in Slab(axis, max(1, RUN_SAMPLES // across)).windows(slab.window.shape):
+    for part in Slab(axis, max(1, THIN_SAMPLES // across)).windows(slab.window.shape):
         inner = (slice(None), *part.slices)
         valid = None if slab.valid is None else slab.valid[inner]
         yield Piece(part.shifted(slab.window.start), slab.frame, plan.encoding.decode(slab.stored[inner]), valid)

@@ -19,6 +19,7 @@ from srkit.grid import Grid, Window
 from srkit.image import Array, BoolArray
 
 RUN_SAMPLES = 2**20  # per channel: long enough that a run's own cost does not show
+THIN_SAMPLES = 2**17  # the same where runs are only looked at: as floats, a few of them stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,11 +43,11 @@ class Piece:
         return replace(self, window=window, values=self.values[inner], valid=valid)
 
 
-class Stage(Protocol):
-    """One step after the network: resampling, data consistency, a map of residuals.
+class Sight(Protocol):
+    """A grid, and what its samples depend on below.
 
     Windows span the grid on all axes but one, which may be any. `needs` must not run backwards: a window that starts
-    later needs nothing earlier. A stage keeps nothing from one call to the next; it may read the item's source.
+    later needs nothing earlier.
     """
 
     @property
@@ -61,6 +62,13 @@ class Stage(Protocol):
         volume ``Window.whole(below.shape)``.
         """
         ...
+
+
+class Stage(Sight, Protocol):
+    """One step after the network: resampling, data consistency, a map of residuals.
+
+    A stage keeps nothing from one call to the next; it may read the item's source.
+    """
 
     def apply(self, given: Piece, window: Window) -> Piece:
         """Return the piece of `window`, on the stage's grid; `given` holds what `needs(window)` said, cut to the grid.
@@ -91,9 +99,25 @@ def through(
     starts = _starts(below, stages, axis, wanted)
     runs = _joined(pieces, below.shape, axis)
     for stage, start in zip(stages, starts[1:], strict=True):
-        runs = _applied(runs, below, stage, axis, (frame, start))
+        length = _run_length(below, stage, axis)
+        runs = _applied(stage, _with_needs(runs, below, stage, axis, length, (frame, start)))
         below = stage.grid
     yield from runs
+
+
+def seen_from(
+    pieces: Iterable[Piece], below: Grid, sight: Sight, axis: int, samples: int
+) -> Iterator[tuple[Window, Piece]]:
+    """Yield the runs of the grid of `sight`, each with the piece of the grid `below` that it needs.
+
+    Runs have about `samples` samples of the finer grid per channel, and where one sample needs others, at least three
+    times as many as it needs.
+    """
+    across = max(math.prod(grid.shape) for grid in (sight.grid, below)) // sight.grid.shape[axis]
+    middle = _run(sight.grid, axis, sight.grid.shape[axis] // 2, 1)
+    reach = _needed(sight, middle, below).shape[axis] * sight.grid.shape[axis] / below.shape[axis]
+    length = max(1, samples // across, int(3 * reach) if reach > 1 else 1)
+    yield from _with_needs(_joined(pieces, below.shape, axis), below, sight, axis, length, (0, 0))
 
 
 def first_needed(below: Grid, stages: Sequence[Stage], axis: int, wanted: int) -> int:
@@ -112,7 +136,7 @@ def _starts(below: Grid, stages: Sequence[Stage], axis: int, wanted: int) -> lis
     return starts
 
 
-def _run_length(below: Grid, stage: Stage, axis: int) -> int:
+def _run_length(below: Grid, stage: Sight, axis: int) -> int:
     """Return the samples of a run along `axis`: as many as one sample needs, so that at most half is done twice."""
     across = max(1, math.prod(stage.grid.shape) // stage.grid.shape[axis])
     middle = stage.grid.shape[axis] // 2
@@ -128,31 +152,34 @@ def _run(grid: Grid, axis: int, start: int, length: int) -> Window:
     return Window(tuple(low), tuple(high))
 
 
-def _needed(stage: Stage, window: Window, below: Grid) -> Window:
+def _needed(stage: Sight, window: Window, below: Grid) -> Window:
     return stage.needs(window).intersection(Window.whole(below.shape))
 
 
-def _applied(runs: Iterator[Piece], below: Grid, stage: Stage, axis: int, first: tuple[int, int]) -> Iterator[Piece]:
-    """Yield what `stage` makes of the runs of each frame, in runs of its own."""
-    length = _run_length(below, stage, axis)
-    for frame, given in groupby(runs, key=lambda run: run.frame):
-        start = first[1] if frame == first[0] else 0
-        windows = [_run(stage.grid, axis, low, length) for low in range(start, stage.grid.shape[axis], length)]
-        for window, piece in _with_needs(given, below, stage, axis, windows):
-            yield stage.apply(piece, window)
+def _applied(stage: Stage, needed: Iterator[tuple[Window, Piece]]) -> Iterator[Piece]:
+    for window, piece in needed:
+        yield stage.apply(piece, window)
 
 
 def _with_needs(
-    runs: Iterator[Piece], below: Grid, stage: Stage, axis: int, windows: Sequence[Window]
+    runs: Iterator[Piece], below: Grid, sight: Sight, axis: int, length: int, first: tuple[int, int]
 ) -> Iterator[tuple[Window, Piece]]:
-    """Yield each window with what it needs, out of a buffer that keeps no run longer than it must."""
+    """Yield runs of `length`, each with what it needs of the grid below."""
+    for frame, given in groupby(runs, key=lambda run: run.frame):
+        start = first[1] if frame == first[0] else 0
+        windows = [_run(sight.grid, axis, low, length) for low in range(start, sight.grid.shape[axis], length)]
+        needs = [_needed(sight, window, below) for window in windows]
+        yield from zip(windows, _buffered(given, axis, needs), strict=True)
+
+
+def _buffered(runs: Iterator[Piece], axis: int, wanted: Sequence[Window]) -> Iterator[Piece]:
+    """Yield the windows that are wanted, which ascend, out of a buffer that keeps no run longer than it must."""
     buffer: list[Piece] = []
-    for window in windows:
-        needed = _needed(stage, window, below)
-        buffer = [run for run in buffer if run.window.stop[axis] > needed.start[axis]]
-        while not buffer or buffer[-1].window.stop[axis] < needed.stop[axis]:
+    for window in wanted:
+        buffer = [run for run in buffer if run.window.stop[axis] > window.start[axis]]
+        while not buffer or buffer[-1].window.stop[axis] < window.stop[axis]:
             buffer.append(next(runs))
-        yield window, _stacked(buffer, axis).part(needed)
+        yield _stacked(buffer, axis).part(window)
 
 
 def _stacked(runs: Sequence[Piece], axis: int) -> Piece:

@@ -10,11 +10,14 @@ from srkit.degrade import parse
 from srkit.errors import OutputError
 from srkit.evaluation.spectral import sam
 from srkit.grid import Slab, Window
-from srkit.image import Array, BoolArray
+from srkit.image import Array, BoolArray, Channel
 from srkit.networks.interpolation import Interpolation
-from srkit.upscaling.agreement import Agreement, ChannelAgreement, Seen, Tally
+from srkit.upscaling import measurement
+from srkit.upscaling.agreement import Agreement, ChannelAgreement
+from srkit.upscaling.measurement import Measurement, gathered
 from srkit.upscaling.observation import Observation
-from srkit.upscaling.stream import Piece, through
+from srkit.upscaling.ratios import ratios_of
+from srkit.upscaling.stream import Piece
 
 AREA = [{"name": "area"}]
 
@@ -43,14 +46,8 @@ def agreement(
     sr: Array, lr: Array, seen: Observation, valid: BoolArray | None = None, *, slab: int = 16, dtype: type = np.uint16
 ) -> Agreement:
     source = ArraySource(lr.astype(dtype), valid=valid)
-    images = range(len(lr))
-    tally = Tally(source, seen, images)
-    below = source.grid.upscaled((2, 2))
-    for run in through(
-        pieces(sr, None if valid is None else grown(valid), slab), below, [Seen(source, seen, images)], 0
-    ):
-        tally.add(run)
-    return tally.agreement()
+    wide = None if valid is None else grown(valid)
+    return gathered(pieces(sr, wide, slab), source, seen, range(len(lr)), 0)
 
 
 def test_nearest_agrees_exactly_with_the_box_mean(rng: np.random.Generator) -> None:
@@ -64,7 +61,10 @@ def test_nearest_agrees_exactly_with_the_box_mean(rng: np.random.Generator) -> N
 
 @pytest.mark.parametrize("slab", [2, 5, 16, 999])
 @pytest.mark.parametrize("steps", [AREA, [{"name": "gaussian", "mtf": 0.3}]], ids=["box mean", "mtf"])
-def test_figures_are_those_of_the_whole_image(slab: int, steps: list, rng: np.random.Generator) -> None:
+def test_figures_are_those_of_the_whole_image(
+    slab: int, steps: list, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measurement, "THIN_SAMPLES", 64)
     lr, sr, seen = scene(rng), scene(rng, size=80), observation(steps)
     found = agreement(sr, lr, seen, slab=slab)
     again = seen.degraded(sr.astype(np.float64), None)[0]
@@ -166,6 +166,95 @@ def test_figures_are_plain_and_short() -> None:
     assert found["null_space_share"] == 0.142857
 
 
-def test_a_run_that_starts_late_needs_no_earlier_samples(rng: np.random.Generator) -> None:
-    stage = Seen(ArraySource(scene(rng)), observation(), [0, 1])
-    assert stage.needs(Window((20, 0), (30, 40))) == Window((36, 0), (64, 80))
+def test_blocks_cover_a_run_once_and_see_only_what_they_need(rng: np.random.Generator) -> None:
+    measured = Measurement(ArraySource(scene(rng, size=300)), observation(), [0, 1])
+    run = Window((20, 0), (280, 300))
+    blocks = list(measured.blocks(run, 0))
+    assert len(blocks) > 1
+    assert sum(block.size for block in blocks) == run.size
+    assert measured.needs(Window((20, 0), (30, 300))) == Window((36, 0), (64, 600))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"name": "kspace", "window": "hamming"}],
+        [{"name": "kspace", "window": "hamming", "axes": ["row"]}, {"name": "area"}],
+        [{"name": "gaussian", "mtf": [0.3, 0.2]}],
+    ],
+    ids=["whole axes", "one whole axis", "each channel its own"],
+)
+def test_blocks_have_the_figures_of_the_whole(
+    steps: list, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lr, sr = scene(rng, size=40), scene(rng, size=80)
+    seen = observation(steps)
+    whole = agreement(sr, lr, seen, slab=999)
+    monkeypatch.setattr(measurement, "THIN_SAMPLES", 16)
+    parts = agreement(sr, lr, seen, slab=2)
+    assert parts.channels[1].rmse == pytest.approx(whole.channels[1].rmse, rel=1e-5)
+    assert parts.null_space_share == pytest.approx(whole.null_space_share, rel=1e-5)
+    assert parts.departing_share == whole.departing_share
+
+
+def test_detail_that_the_input_does_not_hint_at_is_counted(rng: np.random.Generator) -> None:
+    """Two spots on a scene, one of them where the input varies as much itself."""
+    rows, columns = np.indices((40, 40))
+    lr = np.stack([np.where(columns < 20, 1000, 1000 + 3000 * ((rows + columns) % 2))]).astype(np.float32)
+    sr = observation().interpolated(lr)[0]
+    assert agreement(sr, lr, observation()).departing_share == 0
+    sr[:, 20, 10] += 2000
+    sr[:, 20, 60] += 2000
+    found = agreement(sr, lr, observation())
+    assert found.departing_share == 1 / 1600
+    assert "1 of" not in found.sentence()
+
+
+def test_departures_below_a_stored_step_or_a_hundredth_of_the_spread_are_none(rng: np.random.Generator) -> None:
+    lr = np.zeros((1, 40, 40), np.float32)
+    lr[:, :, 20:] = 1000
+    sr = observation().interpolated(lr)[0]
+    sr[:, 10, 5] += 4
+    assert agreement(sr, lr, observation(), dtype=np.float32).departing_share == 0
+    sr[:, 10, 5] += 40
+    assert agreement(sr, lr, observation(), dtype=np.float32).departing_share == 1 / 1600
+
+
+def test_ndvi_is_compared_where_red_and_near_infrared_are_known(rng: np.random.Generator) -> None:
+    """Grass whose near infrared the output makes darker: the shift of the index is that of two divisions."""
+    channels = (Channel("B4", wavelength_nm=665), Channel("B8", wavelength_nm=842), Channel("B8A", wavelength_nm=865))
+    lr = np.stack([np.full((8, 8), value, np.float32) for value in (300, 4000, 4000)])
+    sr = grown(lr)
+    sr[1] *= 0.8
+    found = gathered(
+        pieces(sr, None, 8), ArraySource(lr.astype(np.uint16), channels=channels), observation(), range(3), 0
+    )
+    assert found.ratios == {"NDVI": pytest.approx(2900 / 3500 - 3700 / 4300)}
+    assert "NDVI" in found.sentence()
+    assert any("NDVI" in finding.text for finding in found.findings())
+    assert agreement(sr, lr, observation()).ratios == {}
+
+
+@pytest.mark.parametrize(
+    ("channels", "pair"),
+    [
+        ((Channel("a", aliases=("red",)), Channel("nir")), {"NDVI": (1, 0)}),
+        ((Channel("blue"), Channel("red"), Channel("a", aliases=("x", "nir"))), {"NDVI": (2, 1)}),
+        ((Channel("a", wavelength_nm=705), Channel("b", wavelength_nm=842)), {}),
+        ((Channel("red"), Channel("green")), {}),
+        ((Channel("red"), Channel("red"), Channel("nir")), {}),
+    ],
+)
+def test_ratios_are_made_of_known_channels_alone(channels: tuple[Channel, ...], pair: dict) -> None:
+    assert ratios_of(channels) == pair
+
+
+def test_garbage_on_invalid_samples_enters_no_arithmetic(rng: np.random.Generator) -> None:
+    lr, sr = scene(rng), scene(rng, size=80)
+    valid = np.ones((1, 40, 40), np.bool_)
+    valid[:, 5:30, 7:9] = False
+    found = []
+    for rubbish in (0, 3e38, np.nan, np.inf):
+        dirty = np.where(grown(valid), sr, np.float32(rubbish)), np.where(valid, lr, np.float32(rubbish))
+        found.append(agreement(*dirty, observation(), valid, dtype=np.float32))
+    assert found[0] == found[1] == found[2] == found[3]
