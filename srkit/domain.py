@@ -23,7 +23,8 @@ class Option:
     """One typed option of a domain, shown by the command line under the domain's heading.
 
     `name` is a Python identifier; the command line spells it with dashes. `type` is bool, int, float or str;
-    a str may name its `choices`. `many` collects repeated uses into a tuple.
+    a str may name its `choices`. `many` collects repeated uses into a tuple. One that `selects` says which items are
+    meant and changes no output: discover alone is told of it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Option:
     help: str
     choices: tuple[str, ...] = ()
     many: bool = False
+    selects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,13 @@ class Skipped:
     """A file that claims a format but is no item: broken, or of no use here.
 
     `failed` is True where a user must know (a broken file of a known format), False where it is merely not an image
-    (a report, a localizer).
+    (a report, a localizer). `others` are the further files of what `path` stands for.
     """
 
     path: Path
     reason: str
     failed: bool = True
+    others: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

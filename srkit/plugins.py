@@ -310,6 +310,11 @@ def default_options(plugins: Plugins) -> dict[str, dict[str, Any]]:
     return {name: {o.name: o.default for o in domain.options} for name, domain in domains(plugins).items()}
 
 
+def selecting_options(plugins: Plugins) -> dict[str, frozenset[str]]:
+    """Return the names of every domain's options that say which items are meant, and change no output."""
+    return {name: frozenset(o.name for o in domain.options if o.selects) for name, domain in domains(plugins).items()}
+
+
 def discover(
     plugins: Plugins, root: Path, options: Mapping[str, Options], *, domain: str | None = None
 ) -> list[Item | Skipped]:
@@ -332,6 +337,7 @@ def discover(
     settled = [_settle(rivals, domain) for rivals in claims.values()]
     items = [entry for entry in settled if isinstance(entry, Item)]
     claimed = {path for item in items for path in item.paths}
+    claimed |= {path for entry in skipped.values() for path in entry.others}
     refused = [entry for entry in settled if isinstance(entry, Skipped)]
     rest = [entry for path, entry in skipped.items() if path not in claimed]
     return sorted([*items, *refused, *rest], key=lambda entry: (str(entry.path), getattr(entry, "key", "")))

@@ -253,7 +253,7 @@ def _passed_over(path: Path, found: Sequence[Item | Skipped], out: Path) -> int:
     """Return how many files below `path` are of no installed domain; hidden ones and outputs do not count."""
     if path.is_file():
         return 0
-    known = {p for entry in found for p in (entry.paths if isinstance(entry, Item) else (entry.path,))}
+    known = {p for e in found for p in (e.paths if isinstance(e, Item) else (e.path, *e.others))}
     count = 0
     for parent, folders, names in os.walk(path):
         place = Path(parent)

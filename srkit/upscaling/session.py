@@ -9,7 +9,7 @@ from pathlib import Path
 from srkit.domain import Item, Options, Skipped
 from srkit.errors import UsageError
 from srkit.files import is_address
-from srkit.plugins import Plugins, default_options, discover, load_plugins
+from srkit.plugins import Plugins, default_options, discover, load_plugins, selecting_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,9 @@ class Session:
         return cls(loaded, merged)
 
     def of(self, domain: str) -> Options:
-        """Return the options of one domain."""
-        return self.options.get(domain, {})
+        """Return the options of one domain, but for those that only say which items are meant."""
+        selecting = selecting_options(self.plugins).get(domain, frozenset())
+        return {name: value for name, value in self.options.get(domain, {}).items() if name not in selecting}
 
     def chosen(self, domain: str) -> Options:
         """Return those options of one domain that are not at their defaults."""

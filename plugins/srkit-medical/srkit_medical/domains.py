@@ -44,7 +44,34 @@ DICOM_OPTIONS = (
     Option("accept_burned_in", bool, False, "treat DICOM images with burned-in text as well; a network distorts text"),
 )
 
-OPTIONS = (*NIFTI_OPTIONS, *DICOM_OPTIONS)
+SELECTING_OPTIONS = (
+    Option(
+        "only_description",
+        str,
+        "",
+        "pass over what does not match this regular expression in its SeriesDescription (in any case of letters)",
+        selects=True,
+    ),
+    Option(
+        "only_image_type",
+        str,
+        "",
+        "pass over what has not all of these values in its ImageType, as ORIGINAL,PRIMARY",
+        selects=True,
+    ),
+    Option("only_pixel_spacing", str, "", "pass over pixels not so many mm apart, as 0.3:1 or :1", selects=True),
+    Option("only_slice_spacing", str, "", "pass over slices not so many mm apart, as 3:8 or 3:", selects=True),
+    Option("min_slices", int, 1, "pass over volumes of fewer slices", selects=True),
+    Option(
+        "include_derived",
+        bool,
+        False,
+        "treat projections (MIP), reformatted volumes (MPR) and calculated maps (ADC, FA) as well",
+        selects=True,
+    ),
+)
+
+OPTIONS = (*NIFTI_OPTIONS, *DICOM_OPTIONS, *SELECTING_OPTIONS)
 
 _TRAINING: dict[str, Any] = {
     "scale": 2,

@@ -20,6 +20,7 @@ from srkit_medical.dicom.instance import Instance
 from srkit_medical.dicom.mosaic import read_slices
 from srkit_medical.dicom.reading import MultiFrameError, UnfitError, claims_dicom
 from srkit_medical.nifti.names import AS_NIFTI
+from srkit_medical.selection import Portrait, Selections
 
 SUFFIXES = {".dcm", ".dicom", ".ima"}
 
@@ -31,14 +32,15 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
     files are passed over. Slices of one series may lie in several folders;
     whole copies of a series in several folders are an item each. What lies in a zip archive is a world of its own.
     """
+    wanted = Selections.of_call(options)
     found, root = _files(root)
     yield from (entry for entry in found if isinstance(entry, Skipped))
     paths = [entry for entry in found if isinstance(entry, Path)]
     archives = {path for path in paths if is_archive(path)}
-    for entry in _entries([path for path in paths if path not in archives], root):
+    for entry in _entries([path for path in paths if path not in archives], root, wanted):
         yield _finished(entry, root, options)
     for archive in sorted(archives):
-        yield from (_finished(entry, root, options) for entry in _packed(archive, root))
+        yield from (_finished(entry, root, options) for entry in _packed(archive, root, wanted))
 
 
 def series_in(item: Item) -> Item:
@@ -48,26 +50,26 @@ def series_in(item: Item) -> Item:
     """
     if not is_archive(item.path):
         return item
-    inside = _inside(item.path, changed(item.path)).get(item.key)
+    inside = _inside(item.path, changed(item.path), Selections()).get(item.key)
     if inside is None:
         raise InputError(f"{item.path}: the archive was changed meanwhile; begin again")
     return inside
 
 
-def _packed(archive: Path, root: Path) -> Iterator[Item | Skipped]:
+def _packed(archive: Path, root: Path, wanted: Selections) -> Iterator[Item | Skipped]:
     """Yield what is in an archive; its items are named after it, and told apart by their first member."""
     home = archive.parent.relative_to(root).as_posix() if root.is_dir() else ""
     home = "" if home == "." else home
     folder = f"{home}/{archive.stem}".strip("/") if root.is_dir() else ""
     yield from (entry for entry in members_of(archive) if isinstance(entry, Skipped))
-    yield from (entry for entry in _entries(_members(archive), archive) if isinstance(entry, Skipped))
-    for key, item in _inside(archive, changed(archive)).items():
+    yield from (entry for entry in _entries(_members(archive), archive, wanted) if isinstance(entry, Skipped))
+    for key, item in _inside(archive, changed(archive), wanted).items():
         yield replace(item, paths=(archive,), key=key, folder=f"{folder}/{item.folder}".strip("/"))
 
 
 @lru_cache(maxsize=4)
-def _inside(archive: Path, when: int) -> dict[str, Item]:
-    items = [entry for entry in _entries(_members(archive), archive) if isinstance(entry, Item)]
+def _inside(archive: Path, when: int, wanted: Selections) -> dict[str, Item]:
+    items = [entry for entry in _entries(_members(archive), archive, wanted) if isinstance(entry, Item)]
     return {f"{item.path.relative_to(archive).as_posix()} {item.key}".strip(): item for item in items}
 
 
@@ -75,15 +77,15 @@ def _members(archive: Path) -> list[Path]:
     return [entry for entry in members_of(archive) if isinstance(entry, Path)]
 
 
-def _entries(paths: list[Path], root: Path) -> Iterator[Item | Skipped]:
+def _entries(paths: list[Path], root: Path, wanted: Selections) -> Iterator[Item | Skipped]:
     instances: list[Instance] = []
     broken: list[tuple[Path, UnfitError]] = []
     for path in paths:
         try:
             if _is_candidate(path):
-                instances += read_slices(path)
+                instances += _wanted_slices(path, wanted)
         except MultiFrameError:
-            yield from _multi_frame_items(root, path)
+            yield from _multi_frame_items(root, path, wanted)
         except UnfitError as error:
             broken += [(path, error)] * error.failed
             yield Skipped(path, error.reason, error.failed)
@@ -96,7 +98,34 @@ def _entries(paths: list[Path], root: Path) -> Iterator[Item | Skipped]:
         if id(entry) in torn:
             reason = f"stands for a series of which {torn[id(entry)].name} cannot be used"
             yield Skipped(entry.first.path, reason)
-    yield from _items(root, [entry for entry in series if id(entry) not in torn])
+    yield from _items(root, [entry for entry in series if id(entry) not in torn], wanted)
+
+
+def _wanted_slices(path: Path, wanted: Selections) -> tuple[Instance, ...]:
+    """Return the slices in a file. Raises UnfitError where it has none, or only such as are derived from others."""
+    try:
+        slices = read_slices(path)
+        reason = wanted.of(slices[0].domain).objection_to_kind(slices[0].image_type)
+    except MultiFrameError:
+        raise
+    except UnfitError as error:
+        reason = wanted.objection_to_kind(error.image_type)
+        if not reason:
+            raise
+    if reason:
+        raise UnfitError(reason, failed=False)
+    return slices
+
+
+def _unwanted(series: Series, wanted: Selections) -> Skipped | None:
+    """Return a whole series as what is passed over; None where it is wanted."""
+    first = series.first
+    count = len(series.frames[0])
+    step = (series.stack.step_mm,) if count > 1 else ()
+    portrait = Portrait(first.description, first.image_type, (*first.plane.spacing, *step), count)
+    reason = wanted.of(first.domain).objection(portrait)
+    paths = tuple(dict.fromkeys(instance.path for instance in series.instances))
+    return Skipped(paths[0], reason, failed=False, others=paths[1:]) if reason else None
 
 
 def _files(root: Path) -> tuple[list[Path | Skipped], Path]:
@@ -136,7 +165,7 @@ def _is_candidate(path: Path) -> bool:
     return False
 
 
-def _items(root: Path, series: list[Series]) -> Iterator[Item]:
+def _items(root: Path, series: list[Series], wanted: Selections) -> Iterator[Item | Skipped]:
     homes: dict[Path, list[Series]] = defaultdict(list)
     for entry in sorted(series, key=lambda s: min(i.path for i in s.instances)):
         homes[_home(entry)].append(entry)
@@ -144,7 +173,7 @@ def _items(root: Path, series: list[Series]) -> Iterator[Item]:
         folder = home.relative_to(root).as_posix() if home != root and _is_tree(root) else ""
         width = max(2, len(str(len(entries))))
         for ordinal, entry in enumerate(entries, start=1):
-            yield Item(
+            yield _unwanted(entry, wanted) or Item(
                 paths=tuple(dict.fromkeys(instance.path for instance in entry.instances)),
                 domain=entry.first.domain,
                 group=_group(entry.first),
@@ -154,7 +183,7 @@ def _items(root: Path, series: list[Series]) -> Iterator[Item]:
             )
 
 
-def _multi_frame_items(root: Path, path: Path) -> Iterator[Item | Skipped]:
+def _multi_frame_items(root: Path, path: Path, wanted: Selections) -> Iterator[Item | Skipped]:
     from srkit_medical.dicom.enhanced.frames import read_volumes
 
     try:
@@ -166,9 +195,11 @@ def _multi_frame_items(root: Path, path: Path) -> Iterator[Item | Skipped]:
     is_named = path.suffix.lower() in SUFFIXES
     for key, volume in volumes.items():
         if isinstance(volume, UnfitError):
-            yield Skipped(path, f"{key}: {volume.reason}" if key else volume.reason, volume.failed)
+            kind = wanted.objection_to_kind(volume.image_type)
+            reason = kind or volume.reason
+            yield Skipped(path, f"{key}: {reason}" if key else reason, volume.failed and not kind)
             continue
-        yield Item(
+        yield _unwanted(volume, wanted) or Item(
             paths=(path,),
             domain=volume.first.domain,
             group=_group(volume.first),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ KEYWORDS = (
     "SliceThickness", "SpacingBetweenSlices", "SliceLocation", "EchoNumbers", "StackID", "ConvolutionKernel",
     "ScanOptions", "Units", "CorrectedImage",
     "DiffusionGradientOrientation", "BurnedInAnnotation", "AcquisitionMatrix", "LossyImageCompression",
-    "InstanceCreatorUID", *ORDERS,
+    "InstanceCreatorUID", "SeriesDescription", *ORDERS,
 )  # fmt: skip
 
 _KIN = {
@@ -61,14 +61,8 @@ OVERLAYS = tuple(0x60000010 + (n << 17) for n in range(16))
 PHILIPS_CREATOR, PHILIPS_SCALE = 0x20050010, 0x2005100E
 """Which vendor a private block is of, and its element that tells how shown values relate to true ones."""
 
-_MAP = "is a calculated map, whose values super-resolution must not invent"
 _SIDE_PRODUCTS = {
     "LOCALIZER": "is a localizer",
-    "PROJECTION IMAGE": "is a projection, not slices",
-    "MIP": "is a projection, not slices",
-    "ADC": _MAP,
-    "EADC": _MAP,
-    "FA": _MAP,
     "P": "holds phase, which must not be interpolated across its wraps",
     "PHASE": "holds phase, which must not be interpolated across its wraps",
     "PHASE MAP": "holds phase, which must not be interpolated across its wraps",
@@ -98,11 +92,12 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """Where a slice lies on a sheet of `across` by `across` slices."""
+    """Where a slice lies on a sheet of `across` by `across` slices, and how long after the sheet it was acquired."""
 
     row: int
     column: int
     across: int
+    delay_s: float = field(default=0.0, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +122,8 @@ class Instance:
         Which part of a mosaic it is; None where it is a picture of its own.
     image_type
         All values of ImageType, of FrameType for a frame.
+    description
+        SeriesDescription, to be matched and never told.
     philips_scale
         Philips' private ScaleSlope as text, empty where there is none.
     """
@@ -156,6 +153,7 @@ class Instance:
     philips_scale: str = ""
     tile: Tile | None = None
     image_type: tuple[str, ...] = ()
+    description: str = field(default="", repr=False)
 
     @property
     def has_identity(self) -> bool:
@@ -188,6 +186,7 @@ def read_instance(path: Path) -> Instance:
         except UnfitError as error:
             elements = Elements(header)
             error.series, error.uid = elements.text("SeriesInstanceUID"), elements.text("SOPInstanceUID")
+            error.image_type = elements.texts("ImageType")
             raise
         except READ_ERRORS:
             raise UnfitError("is a DICOM file whose header makes no sense; copy it again from its origin") from None
@@ -251,6 +250,7 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
         frame_index=frame_index,
         philips_scale=_philips_scale_of(elements),
         image_type=elements.texts("ImageType"),
+        description=elements.text("SeriesDescription"),
     )
 
 
@@ -269,8 +269,6 @@ def check_kind(image_type: Sequence[str]) -> None:
     for kind, reason in _SIDE_PRODUCTS.items():
         if kind in kinds:
             raise UnfitError(reason, failed=False)
-    if any(kind.endswith((" MAP", "_MAP")) for kind in kinds):
-        raise UnfitError(_MAP, failed=False)
 
 
 def _class_name(sop_class: str) -> str:

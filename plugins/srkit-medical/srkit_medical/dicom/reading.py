@@ -40,7 +40,8 @@ _PIXEL_KEYWORDS = (
 class UnfitError(Exception):
     """A file or series that cannot be an item; `failed` as in `srkit.Skipped`.
 
-    `series` and `uid` tell which series thereby lacks a slice, where the file could say so.
+    `series` and `uid` tell which series thereby lacks a slice, and `image_type` of what kind it is, where the file
+    could say so.
     """
 
     def __init__(self, reason: str, *, failed: bool = True) -> None:
@@ -49,6 +50,7 @@ class UnfitError(Exception):
         self.failed = failed
         self.series: str | None = None
         self.uid = ""
+        self.image_type: tuple[str, ...] = ()
 
 
 class MultiFrameError(UnfitError):

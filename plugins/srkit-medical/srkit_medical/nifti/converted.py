@@ -38,6 +38,7 @@ class ConvertedSource(NiftiSource):
         qform = None if sheared else np.asarray(header.fields.get_qform(), dtype=np.float64)
         forms = Forms(affine, "sform", affine, _SCANNER, qform, 0 if sheared else _SCANNER)
         super().__init__(header, forms, np.empty(0), label=False)
+        self.quantity = dicom.quantity
         self.channels: tuple[Channel, ...] = dicom.channels
         self.roles: Mapping[Role, int] = {"column": 0, "row": 1, "slice": 2}
         self.fixed_axes: Mapping[int, str] = {axis + 2: reason for axis, reason in dicom.fixed_axes.items()}

@@ -10,11 +10,14 @@ from pathlib import Path
 from srkit.domain import Item, Options, Skipped
 from srkit.errors import InputError
 from srkit.files import files_below
+from srkit.grid import ROLES
 from srkit_medical.domains import NAMES
 from srkit_medical.nifti.compression import is_gzip, peek
-from srkit_medical.nifti.header import read_header, sniff
+from srkit_medical.nifti.geometry import forms_of, grid_of, roles_of
+from srkit_medical.nifti.header import VolumeHeader, read_header, sniff
 from srkit_medical.nifti.names import stem_of, suffix_of
 from srkit_medical.nifti.sidecars import read_description
+from srkit_medical.selection import Portrait, Selection, Selections
 
 CLAIMING = (".nii", ".nii.gz", ".mgz", ".mgh")
 """Suffixes that no other format has; `.hdr` and `.img` have many owners."""
@@ -23,6 +26,8 @@ SIZES = tuple(struct.pack(f"{order}i", size) for size in (348, 540) for order in
 """How a NIfTI header starts, whole or not."""
 
 MODALITIES = {"MR": "mri", "CT": "ct", "PT": "pet"}
+_MM = {1: 1000.0, 3: 0.001}
+"""Millimetres in the unit of length that `xyzt_units` names: metres, micrometres."""
 SUBJECT = re.compile(r"sub-[a-zA-Z0-9]+")
 
 
@@ -33,8 +38,10 @@ def discover_files(root: Path, options: Mapping[str, Options]) -> Iterator[Item 
     """
     base = root.parent if root.is_file() else root
     components = any(options.get(name, {}).get("per_component", False) for name in NAMES)
+    wanted = Selections.of_call(options)
     for path, _ in files_below(root):
-        yield from _found_in(path, base, named=path == root, components=components)
+        for entry in _found_in(path, base, named=path == root, components=components):
+            yield entry if isinstance(entry, Skipped) else _unwanted(entry, wanted, options) or entry
 
 
 def _found_in(path: Path, base: Path, *, named: bool, components: bool) -> Iterator[Item | Skipped]:
@@ -79,6 +86,33 @@ def _items(path: Path, base: Path, *, components: bool) -> Iterator[Item | Skipp
             stem=stem_of(path),
             suffix=suffix,
         )
+
+
+def _unwanted(item: Item, wanted: Selections, options: Mapping[str, Options]) -> Skipped | None:
+    """Return a volume as what is passed over; None where it is wanted, or broken, which opening it tells."""
+    own, said, selection = options.get(item.domain, {}), read_description(item.path), wanted.of(item.domain)
+    kinds = said.get("ImageType")
+    if selection == Selection() and not kinds:
+        return None
+    try:
+        header = read_header(item.path, components=bool(own.get("per_component", False)))
+        grid = grid_of(header, forms_of(header, use=own.get("use", "auto")))
+    except InputError:
+        return None
+    roles = roles_of(header, grid)
+    through = roles.get("slice")
+    portrait = Portrait(
+        str(said.get("SeriesDescription", "")),
+        tuple(str(kind) for kind in kinds) if isinstance(kinds, list) else (),
+        tuple(grid.spacing[roles[role]] * _MM.get(_unit(header), 1.0) for role in ROLES if role in roles),
+        1 if through is None else grid.shape[through],
+    )
+    reason = selection.objection(portrait)
+    return Skipped(item.path, reason, failed=False) if reason else None
+
+
+def _unit(header: VolumeHeader) -> int:
+    return 2 if header.kind == "mgh" else int(header.fields["xyzt_units"]) & 7
 
 
 def _output_suffix(path: Path, *, pair: bool) -> str:

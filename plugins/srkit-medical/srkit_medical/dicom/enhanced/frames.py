@@ -24,7 +24,7 @@ _COMMON = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "FrameOfReferenceUID",
     "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit",
     "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "BurnedInAnnotation",
-    "LossyImageCompression", "InstanceCreatorUID", "ImageType",
+    "LossyImageCompression", "InstanceCreatorUID", "ImageType", "SeriesDescription",
 )  # fmt: skip
 """What all frames share. Spacings at the top of the file are not among them: they are often stale."""
 _GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
@@ -82,6 +82,7 @@ def _volume(stack: list[Instance], *, is_private: bool) -> Series | UnfitError:
         check_kind(stack[0].image_type)
         series = arrange(stack)
     except UnfitError as error:
+        error.image_type = stack[0].image_type
         return error
     if is_private and len(series.frames) > 1:
         return UnfitError("tells its volumes apart by private attributes, which are not understood")
