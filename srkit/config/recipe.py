@@ -136,12 +136,33 @@ class SplitSection(Section):
         return self
 
 
+class PairsSection(Section):
+    """LR that was measured, not made, and on what terms it is taken.
+
+    `lr` is a folder whose files have the names of those at `data.path`, or a CSV with the columns lr and hr. A pair
+    whose displacement, once it is corrected by whole HR samples, is above `max_shift` LR samples, or whose correlation
+    is below `min_correlation`, is left out. With `radiometry` linear HR is brought to LR's values channel by channel.
+    `channels` mean takes the mean of LR's channels, for a panchromatic HR.
+    """
+
+    lr: Path | None = None
+    max_shift: float = Field(default=0.5, gt=0)
+    min_correlation: float = Field(default=0.7, ge=-1, le=1)
+    radiometry: Literal["as-is", "linear"] = "as-is"
+    channels: Literal["same", "mean"] = "same"
+
+    @field_serializer("lr")
+    def _as_text(self, value: Path | None) -> str | None:
+        return None if value is None else str(value)
+
+
 class DataSection(Section):
     """What is trained on, and in which pieces.
 
     `patch` is the HR size, one number or one per network axis; None chooses by the number of axes. Gradients of a
     batch are accumulated over `accumulate` parts, for batches that memory cannot hold at once. `split_file` is
-    a CSV with the columns path and split, and overrides `split`. `cache_mb` bounds what is kept of read items.
+    a CSV with the columns path and split, and overrides `split`. `cache_mb` bounds what is kept of read items. `pairs`
+    says where LR is measured.
     `channels` names those to train on, in the network's order, where items have more; by default all of them.
     """
 
@@ -153,6 +174,7 @@ class DataSection(Section):
     augment: bool = True
     split: SplitSection = SplitSection()
     split_file: Path | None = None
+    pairs: PairsSection = PairsSection()
     channels: Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
     cache_mb: int = Field(default=2048, ge=1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,9 +13,10 @@ from srkit import degrade
 from srkit import plugins as verbs
 from srkit.data.augmentation import swappable_axes
 from srkit.data.cache import ArrayCache
+from srkit.data.measured import Counterpart, MeasuredLr, measured_lr, open_lr
 from srkit.data.reading import CachedSource
 from srkit.data.view import View, chosen_channels
-from srkit.domain import Degradation, Options, Part, PatchSampler
+from srkit.domain import Degradation, Item, Options, Part, PatchSampler
 from srkit.errors import InputError
 from srkit.grid import Role, Scale, Window
 from srkit.image import Channel, Normalizer, Source
@@ -42,6 +43,8 @@ class Pairing:
         Spec, None for the domain's own.
     inputs
         The network's channels, to which an item's are matched; empty for all of them.
+    counterparts
+        The measured LR of items, by path and key; LR of all others is made.
     """
 
     domain: str
@@ -52,6 +55,11 @@ class Pairing:
     degradation: Sequence[Mapping[str, Any]] | None = None
     options: Options = field(default_factory=dict)
     inputs: tuple[Channel, ...] = ()
+    counterparts: Mapping[tuple[str, str], Counterpart] = field(default_factory=dict)
+
+    def counterpart(self, item: Item) -> Counterpart | None:
+        """Return the measured LR of an item; None where it is made."""
+        return self.counterparts.get((str(item.path.absolute()), item.key))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,39 +77,67 @@ class OpenItem:
     sampler: PatchSampler
     swap: tuple[int, int] | None
     lock: threading.Lock
+    lr: MeasuredLr | None = None
+
+    def close(self) -> None:
+        """Close what the item reads."""
+        self.source.close()
+        if self.lr is not None:
+            self.lr.source.close()
 
 
 def open_part(plugins: Plugins, part: Part, pairing: Pairing, cache: ArrayCache) -> OpenItem:
     """Open an item with all that pairing needs. Raises InputError where it is broken or of no use."""
-    source = verbs.open_source(plugins, part.item, pairing.options)
-    try:
+    with ExitStack() as opened:
+        source = verbs.open_source(plugins, part.item, pairing.options)
+        opened.callback(source.close)
         view = View.of(source, pairing.roles, pairing.scale, pairing.inputs)
+        lr = _lr_of(plugins, part.item, pairing, view, source, cache, opened)
+        seen = chosen_channels(source, view.channels) if lr is None else lr.source
         degradation = verbs.degradation(plugins, pairing.domain, pairing.degradation, source, pairing.scale)
-        normalizer = verbs.normalizer(
-            plugins, pairing.domain, pairing.normalizer, chosen_channels(source, view.channels)
-        )
+        made = degrade.margin(degradation, view.scale, roles=pairing.roles, grid_axes=view.axes)
         cached = cast(Source, CachedSource(source, cache, (part.item.path, part.item.key)))
-        region = part.window or Window.whole(source.grid.shape)
+        region = _region(part, view, source, lr)
         size = view.size(pairing.patch, source.grid.ndim)
-        if any(n < s for n, s in zip(region.shape, view.grid_scale(source.grid.ndim), strict=True)):
-            raise InputError(f"has a part of {region.shape} samples, less than one LR sample")
         fitting = tuple(min(a, b) for a, b in zip(size, region.shape, strict=True))
-        return OpenItem(
+        item = OpenItem(
             part=part,
             roles=pairing.roles,
             source=cached,
             view=view,
             region=region,
-            normalizer=normalizer,
+            normalizer=verbs.normalizer(plugins, pairing.domain, pairing.normalizer, seen),
             degradation=degradation,
-            margin=degrade.margin(degradation, view.scale, roles=pairing.roles, grid_axes=view.axes),
+            margin=made if lr is None else (0,) * len(made),
             sampler=verbs.patches(plugins, pairing.domain, cached, fitting),
             swap=swappable_axes(view, source.grid, pairing.roles, pairing.patch),
             lock=threading.Lock(),
+            lr=lr,
         )
-    except BaseException:
-        source.close()
-        raise
+        opened.pop_all()
+        return item
+
+
+def _lr_of(  # noqa: PLR0913  all that an item has by then
+    plugins: Plugins, item: Item, pairing: Pairing, view: View, source: Source, cache: ArrayCache, opened: ExitStack
+) -> MeasuredLr | None:
+    """Return the open measured LR of an item; None where LR is made."""
+    counterpart = pairing.counterpart(item)
+    if counterpart is None:
+        return None
+    lr = open_lr(plugins, counterpart.lr, pairing.options, mean=counterpart.mean)
+    opened.callback(lr.close)
+    kept = cast(Source, CachedSource(lr, cache, (counterpart.lr.path, counterpart.lr.key, counterpart.mean)))
+    images = [i for i, channel in enumerate(source.channels) if channel.role == "image"]
+    return measured_lr(kept, counterpart, view, images)
+
+
+def _region(part: Part, view: View, source: Source, lr: MeasuredLr | None) -> Window:
+    """Return the part of an item that patches may come from. Raises InputError if no LR sample fits into it."""
+    region = part.window or Window.whole(source.grid.shape)
+    if any(n < s for n, s in zip(region.shape, view.grid_scale(source.grid.ndim), strict=True)):
+        raise InputError(f"has a part of {region.shape} samples, less than one LR sample")
+    return region if lr is None else lr.snapped(region)
 
 
 class OpenItems:
@@ -148,10 +184,10 @@ class OpenItems:
         """Close all items."""
         with self._lock:
             for item in self._open.values():
-                item.source.close()
+                item.close()
             self._open.clear()
 
     def _close_old(self) -> None:
         idle = [index for index in self._open if not self._borrowed.get(index)]
         for index in idle[: max(0, len(self._open) - self._limit)]:
-            self._open.pop(index).source.close()
+            self._open.pop(index).close()

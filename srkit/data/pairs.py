@@ -10,6 +10,7 @@ import torch
 from srkit import degrade
 from srkit.data.cache import ArrayCache
 from srkit.data.filling import fill_invalid
+from srkit.data.measured import MeasuredLr, every_channel
 from srkit.data.opening import OpenItem
 from srkit.data.reading import pad_to
 from srkit.domain import Degradation
@@ -72,10 +73,13 @@ def normalised(item: OpenItem, pair: Pair) -> Pair:
 
 
 def _aligned(item: OpenItem, window: Window, patch: tuple[int, ...]) -> Window:
-    """Return the window with the full patch size, starting on the LR grid where whole axes are degraded."""
+    """Return the window with the full patch size, starting on the LR grid where that is fixed.
+
+    It is where whole axes are degraded, and where LR was measured.
+    """
     start, stop = list(window.start), list(window.stop)
     for axis, size, factor, margin in zip(item.view.axes, patch, item.view.scale, item.margin, strict=True):
-        if margin is None:
+        if margin is None or item.lr is not None:
             low, high = item.region.start[axis], item.region.stop[axis]
             last = low + max(0, (high - low) // factor * factor - size)
             start[axis] = min(start[axis] - (start[axis] - low) % factor, last)
@@ -108,6 +112,8 @@ def _is_noisy(degradation: Degradation) -> bool:
 
 def _degraded(item: OpenItem, region: Window, frame: int, noise_seed: int) -> tuple[Array, ...]:
     """Return HR, LR and, where some samples are invalid, validity of a region in network axis order."""
+    if item.lr is not None:
+        return _measured(item, item.lr, region, frame)
     with item.lock:
         block = item.view.pick(item.source.read(region, frame))
     hr = item.view.to_network(block.values)
@@ -116,6 +122,30 @@ def _degraded(item: OpenItem, region: Window, frame: int, noise_seed: int) -> tu
     valid = item.view.to_network(block.valid)
     hr = fill_invalid(hr, valid)
     return (hr, degraded(hr, item, noise_seed), np.array(valid))
+
+
+def _measured(item: OpenItem, lr: MeasuredLr, region: Window, frame: int) -> tuple[Array, ...]:
+    """Return HR in LR's radiometry, LR as it was measured, and where both are valid, if that is not everywhere."""
+    with item.lock:
+        hr_block = item.view.pick(item.source.read(region, frame))
+        lr_block = every_channel(lr.source, item.view).pick(lr.read(region, frame))
+    hr, small = (item.view.to_network(block.values) for block in (hr_block, lr_block))
+    known = [np.broadcast_to(True, (1, *hr.shape[1:]))]
+    if hr_block.valid is not None:
+        known.append(item.view.to_network(hr_block.valid))
+        hr = fill_invalid(hr, known[-1])
+    if lr_block.valid is not None:
+        lr_valid = item.view.to_network(lr_block.valid)
+        small = fill_invalid(small, lr_valid)
+        known.append(_repeated(lr_valid, item.view.scale))
+    hr = lr.fitted(hr)
+    return (hr, small) if len(known) == 1 else (hr, small, np.array(np.logical_and.reduce(np.broadcast_arrays(*known))))
+
+
+def _repeated(valid: BoolArray, factors: tuple[int, ...]) -> BoolArray:
+    for axis, factor in enumerate(factors, start=1):
+        valid = valid.repeat(factor, axis=axis)
+    return valid
 
 
 def degraded(hr: Array, item: OpenItem, noise_seed: int | None) -> Array:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from srkit import plugins as verbs
-from srkit.channels import ChannelChoice, assigned
 from srkit.config import Recipe
-from srkit.data.catalogue import Catalogue, find_items, make_catalogue, with_channels
+from srkit.data.catalogue import Catalogue, make_catalogue, with_channels
 from srkit.data.opening import Pairing
 from srkit.data.split import Split, make_split
-from srkit.data.view import chosen_channels
 from srkit.domain import Options, Part
-from srkit.errors import RecipeError, SrkitWarning
+from srkit.errors import SrkitWarning
 from srkit.grid import Scale
-from srkit.image import Channel, Source
+from srkit.image import Channel
 from srkit.models.info import Seen, channel_from_json, channel_to_json, seen_from_json
 from srkit.plugins import Plugins
+from srkit.training.gathering import (
+    Counterparts,
+    Gathered,
+    gather,
+    network_inputs,
+    read_counterparts,
+    write_counterparts,
+)
 from srkit.training.run_folder import RunFolder
 
 
@@ -42,6 +48,8 @@ class Material:
         is a plugin's own function, which no recipe can name.
     seen
         Sizes of LR samples, and what their numbers measure.
+    counterparts
+        The measured LR of items, where there is such a thing.
     """
 
     split: Split
@@ -51,6 +59,7 @@ class Material:
     left_out: int
     degradation: tuple[Mapping[str, Any], ...] = ()
     seen: Seen = field(default_factory=Seen)
+    counterparts: Counterparts = field(default_factory=dict)
 
     def pairing(self, recipe: Recipe, options: Options, patch: tuple[int, ...]) -> Pairing:
         """Return how pairs with HR of size `patch` are made."""
@@ -63,6 +72,7 @@ class Material:
             degradation=recipe.degradation,
             options=options,
             inputs=self.inputs,
+            counterparts=self.counterparts,
         )
 
 
@@ -87,9 +97,11 @@ def prepare(plugins: Plugins, recipe: Recipe, folder: RunFolder) -> Material:
             int(facts["left_out"]),
             tuple(facts.get("degradation", ())),
             seen_from_json(facts.get("seen", {})),
+            read_counterparts(folder),
         )
     material = _made(plugins, recipe)
     folder.write_split(material.split)
+    write_counterparts(folder, material.counterparts)
     facts = {
         "channels": material.channels,
         "inputs": [channel_to_json(channel) for channel in material.inputs],
@@ -104,7 +116,8 @@ def prepare(plugins: Plugins, recipe: Recipe, folder: RunFolder) -> Material:
 
 def _made(plugins: Plugins, recipe: Recipe) -> Material:
     options = domain_options(plugins, recipe)
-    catalogue, inputs = _catalogue(plugins, recipe, options)
+    gathered = gather(plugins, recipe, options)
+    catalogue, inputs = _catalogue(plugins, recipe, options, gathered)
     split = make_split(
         plugins,
         catalogue,
@@ -115,12 +128,12 @@ def _made(plugins: Plugins, recipe: Recipe) -> Material:
     )
     if not split.val:
         warnings.warn("no item is held out for validation; the run has no figures", SrkitWarning, stacklevel=2)
-    spec = verbs.fit_normalizer(
-        plugins, recipe.domain, recipe.normalizer, _sources(plugins, split.train, options, inputs)
-    )
+    fed = network_inputs(plugins, split.train, gathered.counterparts, options, inputs)
+    spec = verbs.fit_normalizer(plugins, recipe.domain, recipe.normalizer, fed)
     steps = _degradation(plugins, recipe, split.train[0], options)
     seen = _seen(catalogue, split, inputs, Scale(*recipe.scale))
-    return Material(split, max(1, len(inputs)), inputs, spec, len(catalogue.left_out), steps, seen)
+    left_out = len(catalogue.left_out)
+    return Material(split, max(1, len(inputs)), inputs, spec, left_out, steps, seen, gathered.counterparts)
 
 
 def _seen(catalogue: Catalogue, split: Split, inputs: tuple[Channel, ...], scale: Scale) -> Seen:
@@ -150,29 +163,10 @@ def _degradation(plugins: Plugins, recipe: Recipe, part: Part, options: Options)
     return tuple({"name": step.name, **step.parameters} for step in steps)
 
 
-def _catalogue(plugins: Plugins, recipe: Recipe, options: Options) -> tuple[Catalogue, tuple[Channel, ...]]:
-    if not recipe.data.path:
-        raise RecipeError("no data to train on; name a file or folder with --data or data.path")
-    items, skipped = find_items(plugins, recipe.data.path, domain=recipe.domain, options=options)
-    failed = [entry for entry in skipped if entry.failed]
-    for entry in failed:
-        warnings.warn(f"{entry.path} is left out of training: {entry.reason}", SrkitWarning, stacklevel=2)
-    found = make_catalogue(plugins, items, roles=recipe.network_roles, scale=Scale(*recipe.scale), options=options)
-    catalogue = Catalogue(found.entries, (*failed, *found.left_out))
+def _catalogue(
+    plugins: Plugins, recipe: Recipe, options: Options, gathered: Gathered
+) -> tuple[Catalogue, tuple[Channel, ...]]:
+    scale = Scale(*recipe.scale)
+    found = make_catalogue(plugins, gathered.items, roles=recipe.network_roles, scale=scale, options=options)
+    catalogue = Catalogue(found.entries, (*gathered.left_out, *found.left_out))
     return with_channels(catalogue, recipe.network.parameters.get("channels"), recipe.data.channels)
-
-
-def _sources(
-    plugins: Plugins, parts: tuple[Part, ...], options: Options, inputs: tuple[Channel, ...]
-) -> Iterator[Source]:
-    """Yield the training items open, one after the other; for a network of one channel each channel as an item."""
-    for part in parts:
-        source = verbs.open_source(plugins, part.item, options)
-        try:
-            images = [i for i, channel in enumerate(source.channels) if channel.role == "image"]
-            if inputs:
-                yield chosen_channels(source, assigned(inputs, source.channels, ChannelChoice(), "to be trained"))
-            else:
-                yield from (chosen_channels(source, [i]) for i in images)
-        finally:
-            source.close()

@@ -49,6 +49,11 @@ class RunFolder:
         return self.root / "facts.json"
 
     @property
+    def pairs(self) -> Path:
+        """Which LR was measured for which HR, and how both fit."""
+        return self.root / "pairs.json"
+
+    @property
     def log(self) -> Path:
         """One JSON object a line."""
         return self.root / "log.jsonl"
@@ -73,15 +78,15 @@ class RunFolder:
         """Whether a run lives here: one that got as far as its first step, or just before it."""
         return self.recipe.exists() and self.log.exists()
 
-    def begin(self, recipe: Recipe, plugins: Plugins) -> None:
+    def begin(self, recipe: Recipe, plugins: Plugins, processes: int = 1) -> None:
         """Make the folder for a new run. Raises UsageError if one lives here, OutputError if it cannot be made."""
         if self.is_begun:
             raise UsageError(f"{self.root} holds a run already; continue it with --resume, or choose another --out")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            for left_behind in (self.split, self.facts):  # by an attempt that failed before its first step
+            for left_behind in (self.split, self.facts, self.pairs):  # by an attempt that failed before its first step
                 left_behind.unlink(missing_ok=True)
-            self.write("environment.json", environment(plugins))
+            self.write("environment.json", {**environment(plugins), "processes": processes})
             self.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
         except OSError as error:
             raise OutputError(f"run folder {self.root} cannot be written: {error.strerror}; choose another") from error
@@ -104,6 +109,12 @@ class RunFolder:
         path = self.root / "beginning.json"
         return {"from": json.loads(path.read_text(encoding="utf-8"))} if path.exists() else {}
 
+    @property
+    def processes(self) -> int:
+        """How many processes the run was begun with."""
+        path = self.root / "environment.json"
+        return int(json.loads(path.read_text(encoding="utf-8")).get("processes", 1)) if path.exists() else 1
+
     def read_facts(self) -> dict[str, Any]:
         """Return what was learnt from the data before the first step. Raises RecipeError if it is damaged."""
         try:
@@ -113,21 +124,33 @@ class RunFolder:
         return dict(content)
 
 
-def continued_recipe(folder: RunFolder, given: Recipe | None) -> Recipe:
+def continued_recipe(folder: RunFolder, given: Recipe | None, processes: int = 1) -> Recipe:
     """Return the recipe with which a run goes on: the given one, if it agrees with that of the run.
 
-    Steps of phases may grow, and what changes no weight may differ. Raises RecipeError otherwise.
+    Steps of phases may grow, and what changes no weight may differ. The images of a step stay what they are, shared
+    among `processes` anew. Raises RecipeError otherwise.
     """
     own = load_recipe(folder.recipe)
     if given is None:
-        return own
+        return _shared_anew(own, folder.processes, processes)
     difference = _first_difference(_compared(own), _compared(given))
     if difference:
         raise RecipeError(
             f"the recipe differs from that of the run in {folder.root} at {difference}; "
             "resume without a recipe, or start a new run"
         )
-    return given
+    return _shared_anew(given, folder.processes, processes)
+
+
+def _shared_anew(recipe: Recipe, before: int, now: int) -> Recipe:
+    """Return `recipe` with a batch that gives `now` processes as many images a step as `before` had."""
+    images = recipe.data.batch * before
+    if images % now:
+        raise RecipeError(
+            f"the run takes {images} images a step, which {now} processes cannot share equally; go on with a number of "
+            f"processes that divides {images}"
+        )
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"batch": images // now})})
 
 
 def _compared(recipe: Recipe) -> dict[str, Any]:
