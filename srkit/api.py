@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 
 
-def upscale(path: str | Path, out: str | Path, *, plugins: Plugins | None = None, **more: Any) -> UpscaleReport:
-    """Upscale the item, or the folder of items, at `path` to `out`.
+Places = str | Path | Sequence[str | Path]
+
+
+def upscale(path: Places, out: str | Path, *, plugins: Plugins | None = None, **more: Any) -> UpscaleReport:
+    """Upscale the item, or the folder of items, at `path` to `out`; `path` may be several of them.
 
     Parameters
     ----------
@@ -47,7 +50,7 @@ def upscale(path: str | Path, out: str | Path, *, plugins: Plugins | None = None
     return job(path, out, plugins=plugins or load_plugins(), **more)
 
 
-def inspect(path: str | Path, *, plugins: Plugins | None = None, **more: Any) -> list[ItemInspection]:
+def inspect(path: Places, *, plugins: Plugins | None = None, **more: Any) -> list[ItemInspection]:
     """Return what is understood of the items at `path`; nothing is changed. `more`: `domain`, `options` by domain."""
     from srkit.upscaling import inspect_path
 
@@ -64,14 +67,27 @@ def merge(out: str | Path, *, plugins: Plugins | None = None, **more: Any) -> Up
     return job(out, plugins=plugins or load_plugins(), **more)
 
 
-def verify(path: str | Path, output: str | Path, *, plugins: Plugins | None = None, **more: Any) -> Comparison:
+def verify(
+    path: str | Path,
+    output: str | Path,
+    *,
+    model: str | Path | None = None,
+    consistency_limit: float | None = None,
+    plugins: Plugins | None = None,
+    **more: Any,
+) -> Comparison:
     """Return what is true of `output`, which was made of `path`. `more`: `domain`, `options` by domain.
 
-    Raises UsageError where the two cannot be a pair, InputError where one cannot be read.
+    Both are compared under the degradation of `model`, by default the one that the output names itself. An output that
+    is off by more than `consistency_limit` of the input's spread fails; by default 0.2, and interpolations do not.
+
+    Raises UsageError where the two cannot be a pair, InputError where one cannot be read, ModelError for a model.
     """
     from srkit.upscaling.comparison import compare
+    from srkit.upscaling.verdict import Yardstick
 
-    return compare(path, output, plugins=plugins or load_plugins(), **more)
+    yardstick = Yardstick(model, consistency_limit)
+    return compare(path, output, plugins=plugins or load_plugins(), yardstick=yardstick, **more)
 
 
 def train(
@@ -110,6 +126,7 @@ def train(
     from srkit.training import resolve_origins
     from srkit.training import train as job
     from srkit.training.shelf import find_recipe
+    from srkit.training.world import leads_by_plan
 
     plugins = plugins or load_plugins()
     resumes_as_it_was = more.get("resume") and recipe is None and domain is None and not overrides
@@ -118,7 +135,8 @@ def train(
         recipe = resolve_origins(plugins, path, domain=domain, overrides=overrides, model=from_model).recipe
     chosen = recipe if isinstance(recipe, Recipe) else None
     result = job(chosen, out=_run_folder(out, chosen), plugins=plugins, **more)
-    write_run_page(result.folder)
+    if leads_by_plan():
+        write_run_page(result.folder)
     return result
 
 

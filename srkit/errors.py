@@ -9,6 +9,7 @@
     ├── OutputError (4)           an output cannot be written or fails its verification
     ├── MissingRequirementError (5)   weights, a codec, a package are not there
     ├── OutOfMemoryError (5)      there is too little memory
+    ├── LostProcessError (5)      another process of a training run has ended
     ├── PluginError (5)           a plugin breaks the contract
     ├── DivergedError (6)         a training run went astray
     └── NetworkOutputError (1)    a network made values that are no numbers
@@ -82,6 +83,12 @@ class OutOfMemoryError(SrkitError):
     def __init__(self, message: str, length: int = 0) -> None:
         super().__init__(message)
         self.length = length
+
+
+class LostProcessError(SrkitError):
+    """Another process of a training run has ended, and says why itself."""
+
+    exit_code = 5
 
 
 class PluginError(SrkitError):

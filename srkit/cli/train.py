@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +51,15 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out exactly where it stopped.")
     ] = False,
+    devices: Annotated[
+        int, typer.Option("--devices", metavar="N", min=1, help="Train on so many GPUs here (without GPUs: processes).")
+    ] = 1,
+    nodes: Annotated[
+        int, typer.Option("--nodes", metavar="M", min=1, help="Train on so many machines, with --devices on each.")
+    ] = 1,
+    print_slurm: Annotated[
+        bool, typer.Option("--print-slurm", help="Print a job script for SLURM that does this, and train nothing.")
+    ] = False,
     print_config: Annotated[
         bool,
         typer.Option("--print-config", help="Print the whole recipe with the origin of each value, and train nothing."),
@@ -58,6 +72,7 @@ def train(
     """
     from srkit.api import explain_recipe
     from srkit.api import train as job
+    from srkit.training.world import leads_by_plan, processes_planned
 
     session = session_of(context)
     overrides = _overrides(session, domain, scale, change or [])
@@ -67,8 +82,12 @@ def train(
         )
         print(shown, end="")
         return
+    if print_slurm or (devices * nodes > 1 and processes_planned() == 1):
+        _hand_over(devices, nodes, print_slurm)
+        return
     tune_allocator()
-    with progress_on_stderr("training") as progress:
+    leads = leads_by_plan()
+    with progress_on_stderr("training") if leads else _in_silence() as progress:
         result = job(
             recipe,
             out=out,
@@ -80,12 +99,31 @@ def train(
             plugins=session.plugins,
             progress=progress,
         )
-    _print(result, json)
+    if leads:
+        _print(result, json)
     if result.interrupted:
-        say(
-            f"stopped at step {result.steps} of {result.total}; go on with `srkit train --resume --out {result.folder}`"
-        )
         raise typer.Exit(INTERRUPTED)
+
+
+def _hand_over(devices: int, nodes: int, print_slurm: bool) -> None:
+    """Have this command run by `devices` processes on each of `nodes` machines, or print how SLURM does it."""
+    from srkit.training.launch import launch
+    from srkit.training.slurm import job_script
+
+    arguments = [argument for argument in sys.argv[1:] if argument != "--print-slurm"]
+    if print_slurm:
+        print(job_script(arguments, devices=devices, nodes=nodes), end="")
+    elif code := launch([sys.executable, "-m", "srkit", *arguments], devices=devices, nodes=nodes):
+        raise typer.Exit(code)
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Keep the warnings of a process to itself whose fellow says the same; errors are still told."""
+    logging.getLogger("srkit").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _overrides(session: Session, domain: str | None, scale: str | None, changes: list[str]) -> list[str]:
@@ -99,7 +137,14 @@ def _overrides(session: Session, domain: str | None, scale: str | None, changes:
 def _print(result: TrainResult, json: bool) -> None:
     if json:
         print_json(result)
-        return
+    else:
+        _print_figures(result)
+    if result.interrupted:
+        again = f"srkit train --resume --out {result.folder}"
+        say(f"stopped at step {result.steps} of {result.total}; go on with `{again}`")
+
+
+def _print_figures(result: TrainResult) -> None:
     rows = [["model", *_figures(result.metrics)]] if result.metrics else []
     rows += [[name, *_figures(figures)] for name, figures in result.baselines.items()]
     if rows:

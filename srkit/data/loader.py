@@ -1,4 +1,4 @@
-"""Batches of normalised pairs. The batch of a step depends on the seed and the step alone, whoever makes it."""
+"""Batches of normalised pairs. An image depends on the seed, its step and its place therein, whoever makes it."""
 
 from __future__ import annotations
 
@@ -50,6 +50,9 @@ class BatchMaker:
         HR size per network axis.
     channels
         Channels of the network; with 1, items of several are used channel by channel in turn.
+    share
+        Which of how many equal shares of a step's images this is: (0, 1) is all of them. Shares have no image in
+        common; together they are what one maker of their common size makes.
     """
 
     def __init__(  # noqa: PLR0913  plain values rather than the recipe
@@ -62,7 +65,9 @@ class BatchMaker:
         seed: int,
         augment: bool,
         cache: ArrayCache,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
+        self._share = share
         self._items = items
         self._patch = patch
         self._size = size
@@ -74,8 +79,10 @@ class BatchMaker:
 
     def make(self, step: int) -> Batch:
         """Return the batch of `step`. Raises InputError where no item can be read."""
-        rng = np.random.default_rng([self._seed, step])
-        pairs = [self._pair(rng, step * self._size + k) for k in range(self._size)]
+        rank, shares = self._share
+        places = range(rank * self._size, (rank + 1) * self._size)
+        images = shares * self._size
+        pairs = [self._pair(np.random.default_rng([self._seed, step, k]), step * images + k) for k in places]
         return Batch(
             torch.from_numpy(np.stack([pair.lr for pair in pairs])),
             torch.from_numpy(np.stack([pair.hr for pair in pairs])),

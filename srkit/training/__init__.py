@@ -1,6 +1,7 @@
 """Training: phases of weighted losses over batches, with observers that log, validate, picture and checkpoint."""
 
 from srkit.training.recipes import resolve_origins, resolve_recipe
-from srkit.training.train import TrainResult, train
+from srkit.training.run import TrainResult
+from srkit.training.train import train
 
 __all__ = ["TrainResult", "resolve_origins", "resolve_recipe", "train"]

@@ -17,6 +17,7 @@ from srkit.losses.adversarial import Game
 from srkit.losses.perceptual import PerceptualLoss
 from srkit.plugins import Plugins
 from srkit.training.average import Average
+from srkit.training.batch_norm import share_batch_norm
 from srkit.training.compute import Compute
 from srkit.training.phase import Phase
 from srkit.training.players import Player, Term, adversarial_terms
@@ -157,8 +158,12 @@ def _called(build: Callable[[], nn.Module], what: str, parameters: Iterable[str]
 
 
 def _placed(network: nn.Module, compute: Compute) -> nn.Module:
-    """Return the network on the device in training mode, its weights in the layout of `channels_last`."""
-    network = network.to(compute.device).train()
+    """Return the network on the device in training mode, the same in all processes.
+
+    Its weights are in the layout of `channels_last`, its batch normalisation is over the images of all processes.
+    """
+    network = share_batch_norm(network, compute.world).to(compute.device).train()
+    compute.world.spread(network)
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

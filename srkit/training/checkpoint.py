@@ -53,14 +53,9 @@ class RunState:
 def write_checkpoint(folder: Path, state: RunState) -> Path:
     """Write the state of a run that is at rest, and remove all but the newest checkpoints.
 
-    Raises DivergedError if a weight is no number: such a state is worth nothing; OutputError where the disk is full.
+    Raises what `captured` raises, and OutputError where the disk is full.
     """
-    tensors, notes = _captured(state)
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise DivergedError(
-                f"{name} holds values that are no numbers after step {state.step}; no checkpoint written"
-            )
+    tensors, notes = captured(state)
     path = folder / f"step_{state.step:09d}.safetensors"
     write_whole(path, save(tensors, metadata={KEY: json.dumps(notes, sort_keys=True)}))
     for old in [*sorted(folder.glob("step_*.safetensors"))[:-KEPT], *folder.glob(".step_*.part")]:
@@ -89,7 +84,11 @@ def restore_newest(folder: Path, state: RunState) -> bool:
     return False
 
 
-def _captured(state: RunState) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def captured(state: RunState) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return tensors and notes of a run that is at rest.
+
+    Raises DivergedError if a weight is no number: such a state is worth nothing.
+    """
     tensors = {f"generator.{n}": t for n, t in state.networks.generator.state_dict().items()}
     if state.networks.discriminator is not None:
         tensors |= {f"discriminator.{n}": t for n, t in state.networks.discriminator.state_dict().items()}
@@ -105,6 +104,11 @@ def _captured(state: RunState) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "step": state.step,
         "notes": state.notes,
     }
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise DivergedError(
+                f"{name} holds values that are no numbers after step {state.step}; no checkpoint written"
+            )
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, notes
 
 

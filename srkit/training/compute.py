@@ -1,8 +1,8 @@
-"""Where and how precisely a run computes."""
+"""Where, how precisely and with whom a run computes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -10,14 +10,16 @@ from torch import Tensor
 from srkit.config import Recipe
 from srkit.data.loader import Batch
 from srkit.errors import RecipeError
+from srkit.training.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Where and how precisely is computed: device, and whether forward passes run in bfloat16."""
+    """Where, how precisely and with whom is computed: device, whether forward passes run in bfloat16, processes."""
 
     device: torch.device
     bf16: bool = False
+    world: World = field(default_factory=World)
 
     def autocast(self) -> torch.autocast:
         """Return the context for forward passes."""
@@ -29,7 +31,7 @@ class Compute:
         return Batch(channels_last(batch.lr), channels_last(batch.hr), batch.valid)
 
 
-def choose_compute(recipe: Recipe) -> Compute:
+def choose_compute(recipe: Recipe, world: World | None = None) -> Compute:
     """Return device and precision: the first GPU where there is one, bfloat16 where the processor has it.
 
     Raises RecipeError for a device that is not there.
@@ -40,7 +42,8 @@ def choose_compute(recipe: Recipe) -> Compute:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise RecipeError(f"device {name!r} is not there; set device to auto or cpu") from error
-    return Compute(device, recipe.precision == "bf16" or (recipe.precision == "auto" and _has_bf16(device)))
+    bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and _has_bf16(device))
+    return Compute(device, bf16, world or World())
 
 
 def _has_bf16(device: torch.device) -> bool:

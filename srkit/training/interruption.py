@@ -8,6 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from srkit.training.loop import StepReport
+from srkit.training.world import World
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -18,7 +19,8 @@ class Interruption:
     Outside of the main thread, where Python allows no handlers, it does nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, world: World | None = None) -> None:
+        self._world = world or World()
         self._requested = False
         self._before: dict[int, Any] = {}
 
@@ -36,8 +38,8 @@ class Interruption:
         self._give_back()
 
     def on_step(self, report: StepReport) -> None:
-        """Stop the run if that was asked for."""
-        if self._requested:
+        """Stop the run if that was asked of any of its processes: all stop after the same step."""
+        if self._world.any(self._requested):
             raise KeyboardInterrupt
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

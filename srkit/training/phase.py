@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from srkit.data.loader import Batch
-from srkit.errors import tells_of_exhaustion
+from srkit.errors import OutOfMemoryError, tells_of_exhaustion
 from srkit.training.average import Average
+from srkit.training.batch_norm import SharedBatchNorm
 from srkit.training.compute import Compute
 from srkit.training.guard import Flatness
 from srkit.training.parts import Parts
@@ -61,7 +62,7 @@ class Phase:
         self.parts = parts
         self.rate_factor = 1.0
         self._average = average
-        self._flatness = Flatness()
+        self._flatness = Flatness(world=compute.world)
         self.steps = steps
         self.perceptual = perceptual
         self.players = tuple(players)
@@ -94,14 +95,31 @@ class Phase:
         return losses
 
     def _played(self, player: Player, parts: Parts, step: int) -> dict[str, float]:
-        """Let a player learn; where memory runs out, once more from smaller parts, at which the phase then stays."""
+        """Let a player learn; where memory runs out, once more from smaller parts, at which the phase then stays.
+
+        All processes take parts of the same size: those with memory to spare do as the one that ran out.
+        """
+        world = self._compute.world
         while True:
-            try:
-                return player.play(parts, step)
-            except (MemoryError, RuntimeError) as error:
-                if not tells_of_exhaustion(error):
-                    raise
+            losses = self._learnt(player, parts, step)
+            if not world.any(losses is None) and losses is not None:
+                return player.move(losses, world)
             player.optimizer.zero_grad(set_to_none=True)  # out of the handler, which keeps all tensors alive
             parts.halve()
             self.parts = parts.count
             logger.warning("memory ran out: batches are now worked on in %d parts, to the same effect", self.parts)
+
+    def _learnt(self, player: Player, parts: Parts, step: int) -> dict[str, float] | None:
+        """Return a player's losses; None where memory ran out here."""
+        try:
+            return player.learn(parts, step)
+        except (MemoryError, RuntimeError) as error:
+            if not tells_of_exhaustion(error):
+                raise
+            networks = (self._generator, player.network)
+            if any(isinstance(module, SharedBatchNorm) for network in networks for module in network.modules()):
+                raise OutOfMemoryError(
+                    "memory ran out in one process amid its exchange with the others (shared batch normalisation); "
+                    "set data.accumulate, or take smaller batches"
+                ) from error
+            return None

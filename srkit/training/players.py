@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from srkit.errors import DivergedError
 from srkit.losses.adversarial import Game, r1_penalty
 from srkit.training.parts import Part
+from srkit.training.world import World
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,39 +53,48 @@ class Player:
         self.terms = tuple(terms)
         self.optimizer = optimizer
 
-    def play(self, parts: Iterable[Part], step: int = 0) -> dict[str, float]:
+    def play(self, parts: Iterable[Part], step: int = 0, world: World | None = None) -> dict[str, float]:
         """Take step number `step` of a phase on the parts of a batch; return the unweighted losses by name.
 
         The gradient is that of the whole batch: only what a network computes over many images (batch normalisation)
         sees the parts. Raises DivergedError for a loss or a gradient that is no number, before any weight has changed.
         """
+        return self.move(self.learn(parts, step), world or World())
+
+    def learn(self, parts: Iterable[Part], step: int) -> dict[str, float]:
+        """Gather the gradient of this process's batch; return the unweighted losses by name."""
         self.optimizer.zero_grad(set_to_none=True)
         values = dict.fromkeys((term.name for term in self.terms), 0.0)
         for part in parts:
             losses = {term.name: part.share * term.compute(part.sr, part.hr).float() for term in self.terms}
             for name, loss in losses.items():
-                values[name] += _number(name, loss)
+                values[name] += float(loss.detach())
             total = torch.stack([term.weight_at(step) * losses[term.name] for term in self.terms]).sum()
             total.backward()  # type: ignore[no-untyped-call]
-        self._check_gradient()
-        self.optimizer.step()
         return values
 
-    def _check_gradient(self) -> None:
-        """Measure the gradient, and clip it where that is asked for."""
+    def move(self, losses: Mapping[str, float], world: World) -> dict[str, float]:
+        """Change the weights by the gradient of all processes; return the means of their losses."""
+        told = {key: value for term in self.terms for key, value in term.health.items()}
+        means = world.mean({**losses, **told})
+        found = {name: _number(name, means[name]) for name in losses}
+        world.average_gradients(self.network.parameters())
+        self.health = {f"{self.name} gradient": self._checked_gradient(), **{key: means[key] for key in told}}
+        self.optimizer.step()
+        return found
+
+    def _checked_gradient(self) -> float:
+        """Return the norm of the gradient, which is then clipped where that is asked for."""
         norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.clip or math.inf))
         if not math.isfinite(norm):
             raise DivergedError(
                 f"the gradient of the {self.name} became {norm}; resume from the last checkpoint with a lower "
                 "learning rate, or set gradient_clip"
             )
-        self.health = {f"{self.name} gradient": norm}
-        for term in self.terms:
-            self.health.update(term.health)
+        return norm
 
 
-def _number(name: str, loss: Tensor) -> float:
-    value = float(loss.detach())
+def _number(name: str, value: float) -> float:
     if not math.isfinite(value):
         raise DivergedError(f"loss {name!r} became {value}; resume from the last checkpoint with a lower learning rate")
     return value
