@@ -12,6 +12,8 @@ from srkit.errors import OutputError
 WORTH_A_WARNING = 0.05
 ANGLE_WORTH_A_WARNING = 1.0
 BIAS_WORTH_A_WARNING = 0.01
+UNEVEN = "the output is not compared with the input: part of its scale is resampling, which no degradation undoes"
+UNFIT = "the output is not compared with the input, as the model's degradation does not fit the image"
 
 
 @dataclass(frozen=True, slots=True)

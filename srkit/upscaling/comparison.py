@@ -7,38 +7,26 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
 import srkit
 from srkit.data.view import chosen_channels
 from srkit.domain import Finding, Item, Options, Skipped
-from srkit.errors import InputError, UsageError
-from srkit.grid import Window, scale_between
-from srkit.image import Array, Block, BoolArray, OutputPlan, Provenance, Source
+from srkit.errors import InputError, PluginError, RecipeError, UsageError
+from srkit.grid import scale_between
+from srkit.image import OutputPlan, Provenance, Source
 from srkit.plugins import Plugins, open_source, verify_staged
-from srkit.upscaling.engine import read
+from srkit.upscaling.agreement import UNEVEN, UNFIT, Agreement
 from srkit.upscaling.plan import scale_words
 from srkit.upscaling.session import Session
+from srkit.upscaling.verdict import Passed, Yardstick, judged, measured
 from srkit.upscaling.verification import check_grid
 
 
 @dataclass(frozen=True, slots=True)
-class Consistency:
-    """How far the means of an output's samples lie from the samples that they cover, in stored units, valid ones only.
-
-    `relative_bias` is the bias in shares of the mean absolute value of the source.
-    """
-
-    channel: str
-    bias: float
-    rmse: float
-    largest: float
-    relative_bias: float
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was found on a pair. `passed` holds the rules (number, words) that were checked and hold."""
+    """What was found on a pair. `passed` holds the rules (number, words) that were checked and hold.
+
+    `consistency` says how far the output, degraded again, is its input; None where samples cannot be compared.
+    """
 
     source: Path
     output: Path
@@ -46,7 +34,7 @@ class Comparison:
     scale: tuple[int | Fraction, ...]
     findings: tuple[Finding, ...]
     passed: tuple[tuple[str, str], ...] = ()
-    consistency: tuple[Consistency, ...] = ()
+    consistency: Agreement | None = None
 
     @property
     def good(self) -> bool:
@@ -61,12 +49,14 @@ def compare(
     domain: str | None = None,
     options: Mapping[str, Options] | None = None,
     plugins: Plugins | None = None,
+    yardstick: Yardstick | None = None,
 ) -> Comparison:
     """Return what is true and what is not of `output`, a file or folder that was made from `path`.
 
-    The scale is that of the sizes. Options must be those that the output was made with, where they show in it.
+    The scale is that of the sizes. `yardstick` says by what the agreement of both is judged; without it, by what the
+    output says of its model. Options must be those that the output was made with, where they show in it.
     Raises UsageError where either is not one item, or where the size is no whole multiple of the input's and the extent
-    not the same; InputError where one is broken.
+    not the same; InputError where one is broken; ModelError where the yardstick's model cannot be read.
     """
     session = Session.of_call(plugins, options)
     made = _one_item(session, Path(output), domain, None)
@@ -75,7 +65,7 @@ def compare(
     try:
         result = open_source(session.plugins, made, session.of(item.domain))
         try:
-            return _compared(session, item, source, result, Path(output))
+            return _compared(session, item, source, result, Path(output), yardstick or Yardstick())
         finally:
             result.close()
     finally:
@@ -94,7 +84,9 @@ def _one_item(session: Session, path: Path, domain: str | None, made: Item | Non
     raise UsageError(f"{path} is {len(items) or 'no'} item(s) instead of one; name one file{(reasons or [''])[0]}")
 
 
-def _compared(session: Session, item: Item, source: Source, result: Source, output: Path) -> Comparison:
+def _compared(
+    session: Session, item: Item, source: Source, result: Source, output: Path, yardstick: Yardstick
+) -> Comparison:
     scale = _scale_between(source, result, output)
     seen = _with_bands_of(source, result)
     plan = OutputPlan(
@@ -111,9 +103,26 @@ def _compared(session: Session, item: Item, source: Source, result: Source, outp
     rules: Mapping[str, str] = getattr(source, "rules", {})
     same = len(result.channels) == len(seen.channels) and result.frames == source.frames
     passed = tuple((code, words) for code, words in rules.items() if same and code not in broken)
-    whole = all(factor.denominator == 1 for factor in scale)
-    numbers = consistency(seen, result, plan.factors) if same and whole else ()
-    return Comparison(item.path, output, item.domain, scale, tuple(findings), passed, numbers)
+    agreement, told, held = _agreement(session, item, (seen, result), plan, yardstick) if same else (None, [], ())
+    return Comparison(item.path, output, item.domain, scale, (*findings, *told), (*passed, *held), agreement)
+
+
+def _agreement(
+    session: Session, item: Item, pair: tuple[Source, Source], plan: OutputPlan, yardstick: Yardstick
+) -> tuple[Agreement | None, list[Finding], Passed]:
+    """Return how far a pair agrees, what is wrong with that, and what is right; why not, where it cannot be told."""
+    source, result = pair
+    if not any(channel.role == "image" for channel in source.channels):
+        return None, [], ()
+    if any(factor.denominator != 1 for factor in plan.scale):
+        return None, [Finding("info", UNEVEN)], ()
+    try:
+        observation = yardstick.observation(session, item.domain, source, plan.factors, plan.provenance)
+    except (RecipeError, PluginError) as error:
+        return None, [Finding("warning", f"{UNFIT}: {error}")], ()
+    agreement = measured(source, result, observation)
+    codes: Mapping[str, str] = getattr(source, "agreement_rules", {})
+    return agreement, *judged(agreement, yardstick.limit, codes)
 
 
 def _with_bands_of(source: Source, result: Source) -> Source:
@@ -159,64 +168,3 @@ def _on_grid(result: Source, plan: OutputPlan) -> list[Finding]:
     except InputError as error:
         return [Finding("failure", str(error), "grid")]
     return []
-
-
-def consistency(source: Source, result: Source, scale: tuple[int, ...]) -> tuple[Consistency, ...]:
-    """Return, per channel of one image, how the means over each source sample's block differ from it."""
-    sums = np.zeros((5, len(source.channels)))
-    for frame in range(source.frames):
-        for window in source.slab.windows(source.grid.shape):
-            fine = read(result, window.upscaled(scale), frame)
-            sums = _added(sums, _differences(read(source, window, frame), fine, window, scale))
-    count, total, squares, largest, level = sums
-    count = np.maximum(count, 1)
-    bias, rmse = total / count, np.sqrt(squares / count)
-    relative = np.divide(bias, level / count, out=np.zeros_like(bias), where=level > 0)
-    return tuple(
-        Consistency(channel.name, float(bias[i]), float(rmse[i]), float(largest[i]), float(relative[i]))
-        for i, channel in enumerate(source.channels)
-    )
-
-
-def _added(sums: Array, more: Array) -> Array:
-    result = sums + more
-    result[3] = np.maximum(sums[3], more[3])
-    return result
-
-
-def _differences(coarse: Block, fine: Block, window: Window, scale: tuple[int, ...]) -> Array:
-    """Return, per channel: count, sum, sum of squares and largest of the differences, sum of absolute values."""
-    good = _valid(coarse) & _block_all(_valid(fine), window.shape, scale)
-    values = np.where(_valid(fine), fine.values, 0).astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.where(good, _blocks(values, window.shape, scale) - coarse.values, 0)
-        level = np.where(good, np.abs(coarse.values), 0)
-    axes = tuple(range(1, difference.ndim))
-    return np.stack(
-        [
-            good.sum(axis=axes),
-            difference.sum(axis=axes),
-            (difference**2).sum(axis=axes),
-            np.abs(difference).max(axis=axes, initial=0),
-            level.sum(axis=axes, dtype=np.float64),
-        ]
-    )
-
-
-def _valid(block: Block) -> BoolArray:
-    ones = np.isfinite(block.values)
-    return ones if block.valid is None else ones & block.valid
-
-
-def _split(samples: Array, shape: tuple[int, ...], scale: tuple[int, ...]) -> Array:
-    pairs = [n for pair in zip(shape, scale, strict=True) for n in pair]
-    return samples.reshape(samples.shape[0], *pairs)
-
-
-def _blocks(samples: Array, shape: tuple[int, ...], scale: tuple[int, ...]) -> Array:
-    means: Array = _split(samples, shape, scale).mean(axis=tuple(range(2, 2 * len(scale) + 1, 2)))
-    return means
-
-
-def _block_all(samples: BoolArray, shape: tuple[int, ...], scale: tuple[int, ...]) -> BoolArray:
-    return np.asarray(_split(samples, shape, scale).all(axis=tuple(range(2, 2 * len(scale) + 1, 2))))

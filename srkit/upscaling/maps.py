@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from srkit.grid import Slab, Window
+from srkit.grid import Window
 from srkit.image import Array, BoolArray, Channel, Encoding, OutputPlan, Source
 from srkit.upscaling.consistency import both, of_channels
 from srkit.upscaling.engine import Job, read, run
+from srkit.upscaling.measurement import read_again
 from srkit.upscaling.observation import Observation
-from srkit.upscaling.stream import RUN_SAMPLES, Piece, through
+from srkit.upscaling.stream import Piece, through
 
 KINDS = ("residual", "spread")
 SAME = 1e-3  # spacings that differ by a smaller share are equal
@@ -40,7 +41,7 @@ def residual(
 ) -> Iterator[Piece]:
     """Yield the map of the residual of `output`, on the grid that `source` becomes, ascending along `axis`."""
     stage = Residual(source, observation, images)
-    yield from through(_pieces(output, axis), stage.grid, [stage], axis)
+    yield from through(read_again(output, axis), stage.grid, [stage], axis)
 
 
 class Residual:
@@ -132,13 +133,3 @@ def _map_piece(window: Window, frame: int, values: Array, valid: BoolArray | Non
         values = np.where(valid, values, values.dtype.type(np.nan))
         valid = np.broadcast_to(valid, values.shape)
     return Piece(window, frame, values, valid)
-
-
-def _pieces(output: Source, axis: int) -> Iterator[Piece]:
-    """Yield the whole of an output in thin pieces."""
-    shape = output.grid.shape
-    across = math.prod(shape) // shape[axis]
-    for frame in range(output.frames):
-        for window in Slab(axis, max(1, RUN_SAMPLES // across)).windows(shape):
-            block = read(output, window, frame)
-            yield Piece(window, frame, block.values, block.valid)

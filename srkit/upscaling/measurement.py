@@ -36,6 +36,16 @@ def gathered(
     return measured.agreement()
 
 
+def read_again(output: Source, axis: int) -> Iterator[Piece]:
+    """Yield the whole of an output in thin pieces, ascending along `axis`."""
+    shape = output.grid.shape
+    across = math.prod(shape) // shape[axis]
+    for frame in range(output.frames):
+        for window in Slab(axis, max(1, THIN_SAMPLES // across)).windows(shape):
+            block = read(output, window, frame)
+            yield Piece(window, frame, block.values, block.valid)
+
+
 class Measurement:
     """A `Sight` of the output from the input's grid, and the figures of what was seen so far.
 

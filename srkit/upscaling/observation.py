@@ -6,7 +6,7 @@ valid samples, divided by the operator on their validity. What lies under invali
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 
 from srkit.degrade import apply, margin
 from srkit.domain import Degradation
-from srkit.grid import Grid, Role, Window
+from srkit.grid import Grid, Role, Scale, Window
 from srkit.image import Array, BoolArray, Source
 from srkit.networks.interpolation import Interpolation
 from srkit.plugins import Plugins, degradation
@@ -146,17 +146,31 @@ def _normalised(
 
 
 def observation_of(plugins: Plugins, domain: str, source: Source, enlarger: Enlarger) -> Observation:
-    """Return how `source` is seen from an output of `enlarger`.
+    """Return how `source` is seen from an output of `enlarger`; see `observed_by`."""
+    network = enlarger.generator is not None
+    return observed_by(plugins, domain, source, enlarger.scale, enlarger.degradation, network=network)
 
-    The model's own degradation; the domain's where a network declares none; the box mean for interpolations, which
-    were never taught one. Raises RecipeError or PluginError where the steps do not fit the image.
+
+def observed_by(
+    plugins: Plugins,
+    domain: str,
+    source: Source,
+    scale: Scale,
+    declared: Sequence[Mapping[str, Any]],
+    *,
+    network: bool,
+) -> Observation:
+    """Return how `source` is seen from an output that is larger by `scale`.
+
+    By the degradation that its model has `declared`; the domain's where a network declares none; the box mean for
+    interpolations, which were never taught one. Raises RecipeError or PluginError where the steps do not fit the image.
     """
     ndim = source.grid.ndim
-    factors = enlarger.scale.per_axis(source.roles, ndim)
+    factors = scale.per_axis(source.roles, ndim)
     by_axis = {axis: role for role, axis in source.roles.items()}
     roles = tuple(by_axis.get(axis) for axis in range(ndim))
-    spec: list[dict[str, Any]] | None = [dict(step) for step in enlarger.degradation] or None
+    spec: list[dict[str, Any]] | None = [dict(step) for step in declared] or None
     origin = "model" if spec else "domain"
-    if spec is None and enlarger.generator is None:
+    if spec is None and not network:
         spec, origin = [{"name": "area"}], "box mean"
-    return Observation(degradation(plugins, domain, spec, source, enlarger.scale), factors, roles, origin)
+    return Observation(degradation(plugins, domain, spec, source, scale), factors, roles, origin)

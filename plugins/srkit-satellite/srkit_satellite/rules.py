@@ -33,3 +33,6 @@ RULES: Mapping[str, str] = {
     "L8": "laid out as asked for",
 }
 """Rules that are checked for every output; a failure of one bears its number."""
+
+AGREEMENT_RULES: Mapping[str, str] = {"radiometric": "V18", "spectral": "V19"}
+"""Numbers of what the core measures itself."""

@@ -26,7 +26,7 @@ from srkit_satellite.opening import (
 )
 from srkit_satellite.product import read_product
 from srkit_satellite.remote import is_remote, open_remote
-from srkit_satellite.rules import RULES
+from srkit_satellite.rules import AGREEMENT_RULES, RULES
 from srkit_satellite.saturation import reserved_numbers, saturated_number, saturated_samples
 from srkit_satellite.stack import open_stack
 from srkit_satellite.tags import provenance_of
@@ -71,6 +71,7 @@ class RasterSource:
 
     frames = 1
     rules = RULES
+    agreement_rules = AGREEMENT_RULES
     roles: Mapping[Role, int] = {"row": 0, "column": 1}
     mosaic: Mosaic | None = None
 

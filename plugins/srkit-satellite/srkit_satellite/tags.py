@@ -181,6 +181,7 @@ def provenance_of(tags: Mapping[str, str]) -> Provenance | None:
             normalizer=json.loads(tags.get("SRKIT_NORMALIZATION", "{}")),
             degradation=tuple(json.loads(tags.get("SRKIT_DEGRADATION", "[]"))),
             perceptual=tags.get("SRKIT_HISTORY", "").endswith("(perceptual)"),
+            consistency=json.loads(tags.get("SRKIT_CONSISTENCY_ENFORCED", "{}")),
         )
     except (KeyError, ValueError):
         return None

@@ -41,7 +41,7 @@ def test_output_passes_every_rule(pair, plugins):
     found = srkit.verify(*pair, plugins=plugins)
     assert found.good
     assert dict(found.passed) == RULES
-    assert [c.channel for c in found.consistency] == ["red", "nir"]
+    assert [c.name for c in found.consistency.channels] == ["red", "nir"]
 
 
 CHANGES = {
@@ -105,7 +105,7 @@ def test_output_of_another_input_has_another_mean(pair, make, plugins):
     shifted = make("in.tif", np.full((2, 40, 50), 3000, np.uint16), nodata=0)
     found = srkit.verify(shifted, pair[1], plugins=plugins)
     assert not found.good
-    assert min(c.rmse for c in found.consistency) > 500
+    assert min(c.rmse for c in found.consistency.channels) > 500
 
 
 def test_cog_is_verified_as_one(pair, plugins, tmp_path):
@@ -114,3 +114,20 @@ def test_cog_is_verified_as_one(pair, plugins, tmp_path):
     assert srkit.verify(pair[0], report.results[0].output, plugins=plugins, options=options).good
     found = srkit.verify(pair[0], pair[1], plugins=plugins, options=options)
     assert "L8" in {finding.code for finding in found.findings}
+
+
+def test_agreement_is_judged_by_what_the_output_says_of_its_model(make, plugins, tmp_path):
+    """An output made consistent names its degradation in its tags; changed since, it fails by the rule's number."""
+    rows, columns = np.indices((40, 50))
+    waves = 4000 + 2000 * np.sin(rows / 4) * np.cos(columns / 5)
+    path = make("in.tif", np.stack([waves, waves * 0.9 + 30 * np.cos(columns)]).astype(np.uint16))
+    more = {"scale": 2, "model": "lanczos", "consistency": True, "plugins": plugins}
+    output = srkit.upscale(path, tmp_path / "out", **more).results[0].output
+    found = srkit.verify(path, output, plugins=plugins)
+    assert found.good
+    assert {"V18", "V19"} <= {code for code, _ in found.passed}
+    with rasterio.open(output, "r+") as raster:
+        raster.write((raster.read() * 0.8).astype(np.uint16))
+    found = srkit.verify(path, output, plugins=plugins)
+    assert {finding.code for finding in found.findings if finding.level == "failure"} == {"V18"}
+    assert "V19" in {finding.code for finding in found.findings if finding.level == "warning"}
