@@ -48,8 +48,17 @@ def srkit_domains() -> Sequence[Domain]:  # type: ignore[empty-body]
 def srkit_discover(root: Path, options: Mapping[str, Options]) -> Iterable[Item | Skipped]:  # type: ignore[empty-body]
     """Yield what is found at `root`, a file or a folder tree, recognised by content.
 
-    `options` holds the options of each domain by its name. Called once per command. Files of other kinds are passed
-    over in silence; a file that claims the format and is broken is a `Skipped`. Never follows a link out of `root`.
+    `options` holds the options of each domain by its name. Called once per place that a command names. Files of other
+    kinds are passed over in silence; a file that claims the format and is broken is a `Skipped`. Never follows a link
+    out of `root`.
+    """
+
+
+@hookspec(firstresult=True)
+def srkit_relate(domain: str, items: Sequence[Item], options: Options) -> Sequence[Item] | None:
+    """Return `items`, found at several places of one call, with what they are to one another: `group` and `mosaic`.
+
+    One for each, in their order. Without an answer they stay what they were at their own places.
     """
 
 

@@ -343,6 +343,21 @@ def discover(
     return sorted([*items, *refused, *rest], key=lambda entry: (str(entry.path), getattr(entry, "key", "")))
 
 
+def relate(plugins: Plugins, items: Sequence[Item], options: Mapping[str, Options]) -> list[Item]:
+    """Return items that were found at several places with what they are to one another, in their order."""
+    related = list(items)
+    for domain in dict.fromkeys(item.domain for item in items):
+        places = [place for place, item in enumerate(items) if item.domain == domain]
+        own = [items[place] for place in places]
+        answer = _call(plugins, "srkit_relate", domain=domain, items=own, options=options.get(domain, {}))
+        found = own if answer is None else _entries(answer, Item, plugins, "srkit_relate")
+        if len(found) != len(own):
+            raise PluginError(f"srkit_relate answered with {len(found)} items instead of {len(own)} of {domain!r}")
+        for place, item in zip(places, found, strict=True):
+            related[place] = item
+    return related
+
+
 def _unreadable(found: Skipped) -> Skipped:
     """Name the true reason where a plugin took a file for broken that it may not read."""
     if not found.path.is_file() or os.access(found.path, os.R_OK):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from srkit.cli.parameters import AsJson, DomainName, InputPath
-from srkit.cli.printing import print_json, print_table, relative
+from srkit.cli.parameters import AsJson, DomainName, InputPaths
+from srkit.cli.printing import print_json, print_table, relative, shared_root
 from srkit.cli.session import session_of
 from srkit.errors import InputError
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from srkit.upscaling.report import ItemInspection
 
 
-def inspect(context: typer.Context, path: InputPath, domain: DomainName = None, json: AsJson = False) -> None:
+def inspect(context: typer.Context, paths: InputPaths, domain: DomainName = None, json: AsJson = False) -> None:
     """Say what is understood of the items at INPUT, and what would keep them from being upscaled; changes nothing."""
     from srkit.api import inspect as job
 
     session = session_of(context)
-    items = job(path, domain=domain, options=session.options(domain), plugins=session.plugins)
+    items = job(paths, domain=domain, options=session.options(domain), plugins=session.plugins)
     if json:
         print_json(items)
     elif len(items) == 1:
         _print_one(items[0])
     else:
-        _print_many(items, path)
+        _print_many(items, shared_root(paths))
     if any(item.error for item in items):
         raise typer.Exit(InputError.exit_code)
 

@@ -28,4 +28,8 @@ SpacingText = Annotated[
     ),
 ]
 Isotropic = Annotated[bool, typer.Option("--isotropic", help="All axes at the item's finest spacing.")]
+InputPaths = Annotated[
+    list[Path],
+    typer.Argument(metavar="INPUT", help="A file, a DICOM folder, or a folder tree of items; or several."),
+]
 InputPath = Annotated[Path, typer.Argument(metavar="INPUT", help="A file, a DICOM folder, or a folder tree of items.")]

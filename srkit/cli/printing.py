@@ -93,6 +93,11 @@ def _is_number(text: str) -> bool:
     return True
 
 
+def shared_root(paths: Sequence[Path]) -> Path:
+    """Return the path that names of items are shown from: that of one input; of several, they are shown as named."""
+    return paths[0] if len(paths) == 1 else Path()
+
+
 def relative(path: Path | None, root: Path) -> str:
     """Return `path` as seen from `root` where it lies below it."""
     if path is None:

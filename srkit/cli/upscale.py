@@ -9,13 +9,13 @@ import typer
 
 from srkit.allocator import tune_allocator
 from srkit.cli.forecast import outline, print_forecast
-from srkit.cli.parameters import AsJson, DomainName, InputPath, Isotropic, ScaleText, SpacingText
-from srkit.cli.printing import print_json, print_table, relative, say, warn
+from srkit.cli.parameters import AsJson, DomainName, InputPaths, Isotropic, ScaleText, SpacingText
+from srkit.cli.printing import print_json, print_table, relative, say, shared_root, warn
 from srkit.cli.progress import progress_on_stderr
 from srkit.cli.session import session_of
 from srkit.errors import UsageError
 
-REGION_CODE = "G12"  # of the finding that says what a window or box was taken for
+SAID = {"G12", "agreement"}  # what a window or box was taken for; why an output was not compared with its input
 
 if TYPE_CHECKING:
     from srkit.upscaling.report import ItemResult, UpscaleReport
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def upscale(
     context: typer.Context,
-    path: InputPath,
+    paths: InputPaths,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", metavar="OUTPUT", help="The output file, or the folder of a folder's outputs."),
@@ -151,7 +151,7 @@ def upscale(
     session = session_of(context)
     with progress_on_stderr("upscaling") as progress:
         report = job(
-            path,
+            paths,
             out,
             scale=scale,
             spacing=spacing,
@@ -169,7 +169,7 @@ def upscale(
             skip_existing=skip_existing,
             again=again,
             workers=workers,
-            manifest=_manifest(path, manifest, no_manifest),
+            manifest=_manifest(paths, manifest, no_manifest),
             options=session.options(domain),
             plugins=session.plugins,
             progress=progress,
@@ -182,7 +182,7 @@ def upscale(
             strength=strength,
             maps=maps,
         )
-    print_report(report, path, json)
+    print_report(report, shared_root(paths), json)
     if explain:
         _print_routes(report)
     raise typer.Exit(report.exit_code)
@@ -196,10 +196,10 @@ def _bands(given: str | None, by_position: bool) -> str | None:
     return "position" if by_position else given
 
 
-def _manifest(path: Path, wanted: Path | None, unwanted: bool) -> Path | bool:
+def _manifest(paths: list[Path], wanted: Path | None, unwanted: bool) -> Path | bool:
     if wanted is not None and unwanted:
         raise UsageError("--manifest and --no-manifest exclude each other; give one of them")
-    return wanted or (path.is_dir() and not unwanted)
+    return wanted or ((len(paths) > 1 or paths[0].is_dir()) and not unwanted)
 
 
 def print_report(report: UpscaleReport, root: Path, json: bool) -> None:
@@ -230,7 +230,7 @@ def _as_json(report: UpscaleReport) -> dict[str, object]:
 def _print_one(result: ItemResult) -> None:
     _print_warnings(result, "")
     for finding in result.findings:
-        if finding.code == REGION_CODE:
+        if finding.level == "info" and finding.code in SAID:
             say(finding.text)
     if result.forecast is not None:
         print_forecast(result)

@@ -68,8 +68,9 @@ def find_items(
             if isinstance(found, Skipped):
                 skipped.append(found)
             elif found.domain == domain:
-                items.setdefault((found.path.absolute(), found.key), found.alone())
-    return list(items.values()), skipped
+                items.setdefault((found.path.absolute(), found.key), found)
+    related = verbs.relate(plugins, list(items.values()), every) if len(paths) > 1 else items.values()
+    return [item.alone() for item in related], skipped
 
 
 def make_catalogue(

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from srkit.domain import Item, Options, Skipped
 from srkit.errors import SrkitError
 from srkit.image import Source
 from srkit.plugins import Plugins, inspect_source, open_source
+from srkit.upscaling.inputs import Inputs
 from srkit.upscaling.report import ItemInspection
 from srkit.upscaling.session import Session
 
 
 def inspect_path(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     domain: str | None = None,
     options: Mapping[str, Options] | None = None,
     plugins: Plugins | None = None,
 ) -> list[ItemInspection]:
-    """Return what is understood of every item at `path`, a file or a folder tree, in the order of paths.
+    """Return what is understood of every item at `path`, one or more files or folder trees, in the order of paths.
 
     An item that cannot be read is one with an `error`; what is no image to enhance (a localizer) is `skipped`;
     files of no installed domain are not mentioned.
     Raises UsageError if there is no such path or domain.
     """
     session = Session.of_call(plugins, options)
-    found = session.find(Path(path), domain)
+    found = Inputs.of_call(path).find(session, domain)
     return [_inspected(session, entry) if isinstance(entry, Item) else _skipped(entry) for entry in found]
 
 

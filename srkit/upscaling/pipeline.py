@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 
 from srkit.channels import ChannelChoice
 from srkit.domain import Item, Options, Skipped
-from srkit.errors import InputError, UsageError
-from srkit.files import is_address
+from srkit.errors import UsageError
 from srkit.plugins import Plugins, gather
 from srkit.upscaling.aim import Aim, ScaleLike, SpacingLike
 from srkit.upscaling.batch import Batch, Progress
 from srkit.upscaling.enlarger import Enlarger, EnlargerShelf, model_named
-from srkit.upscaling.manifest import NAME, Manifest, is_manifest
+from srkit.upscaling.inputs import Inputs
+from srkit.upscaling.manifest import NAME, Manifest
 from srkit.upscaling.memory import bytes_of
 from srkit.upscaling.naming import Naming, check_collisions, file_ids
 from srkit.upscaling.production import Manner
 from srkit.upscaling.region import Region
 from srkit.upscaling.report import ItemResult, UpscaleReport
 from srkit.upscaling.route import Wishes
-from srkit.upscaling.session import Session, without_outputs
+from srkit.upscaling.session import Session
 from srkit.upscaling.shard import MERGE, Shard, repeatable
 from srkit.upscaling.treatment import Treatment
 
@@ -35,7 +34,7 @@ TOLD_BY_ITEM = {"model", "scale", "domain", "options"}
 
 
 def upscale(  # noqa: PLR0913  the whole of a command in one call; every argument but two has a default
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     scale: ScaleLike | None = None,
@@ -74,7 +73,9 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     Parameters
     ----------
     path
-        A file, the folder of a DICOM series, or a folder tree, whose structure the output keeps.
+        A file, the folder of a DICOM series, or a folder tree, whose structure the output keeps; or several of these.
+        Of several, files go into `out` itself, and a folder's items into a folder of its name there; what is named
+        twice is done once, and tiles of one image know each other wherever they lie.
     out
         A file name with the input's suffix (one file in), or a folder. Made with all that is needed above it.
     scale
@@ -158,18 +159,17 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     if workers < 1:
         raise UsageError(f"{workers} workers can treat nothing; give 1 or more")
     session = Session.of_call(plugins, options)
-    path, out = Path(path), Path(out)
+    inputs, out = Inputs.of_call(path), Path(out)
     aim = Aim.of_call(scale, spacing, isotropic=isotropic)
-    _check_kept(path, bool(resume or shard or manifest or skip_existing))
+    inputs.check_kept(bool(resume or shard or manifest or skip_existing))
     chosen = str(model) if isinstance(model, Path) else model
     info = model_named(session.plugins, chosen)  # its domain settles what an item may be
-    found = without_outputs(session.find(path, domain, info.domain if info else None), path, out)
+    found = inputs.without_outputs(inputs.find(session, domain, info.domain if info else None), out)
     items = [entry for entry in found if isinstance(entry, Item)]
-    _check_found(path, found)
-    single = path.is_file() or is_address(path)
-    naming = Naming(out, name, single)
+    inputs.check_found(found)
+    naming = Naming(out, name, inputs.single)
     check_collisions(naming, items, "scale" if aim.scale is None else str(aim.scale).replace(",", "x"))
-    record = _manifest(manifest or skip_existing, path, out)
+    record = _manifest(manifest or skip_existing, inputs, out)
     treatment = Treatment(
         session=session,
         shelf=EnlargerShelf(session.plugins, chosen, aim.scale, ChannelChoice.parse(bands, extra_bands)),
@@ -194,14 +194,14 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         asked=str(asked),
         traced=record is not None,
         earlier=record.earlier() if record is not None and skip_existing and not overwrite else None,
-        again=again or single,
+        again=again or inputs.named,
     )
     alone = len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found)
     unfinished = dry_run or treatment.manner.shard is not None
     batch = Batch(treatment, None if unfinished else record, progress or _silent, workers)
     results = batch.treat_one(found) if alone else batch.treat_all(found)
     gathered = () if unfinished else _gathered(session, results)
-    return UpscaleReport(tuple(results), _passed_over(path, found, out), gathered)
+    return UpscaleReport(tuple(results), inputs.passed_over(found, out), gathered)
 
 
 def _gathered(session: Session, results: Sequence[ItemResult]) -> tuple[Path, ...]:
@@ -224,39 +224,8 @@ def _silent(done: int, total: int, note: str) -> None:
     return None
 
 
-def _manifest(wanted: bool | str | Path, path: Path, out: Path) -> Manifest | None:
+def _manifest(wanted: bool | str | Path, inputs: Inputs, out: Path) -> Manifest | None:
     if not wanted:
         return None
-    folder = out if path.is_dir() or out.is_dir() else out.parent
+    folder = out.parent if inputs.single and not out.is_dir() else out
     return Manifest(folder / NAME if wanted is True else Path(wanted))
-
-
-def _check_kept(path: Path, kept: bool) -> None:
-    """Raise UsageError for an address whose work were to be kept: its time is not known, its query may be secret."""
-    if kept and is_address(path):
-        raise UsageError("what lies at an address is done in one go; fetch it, or leave --resume and its like out")
-
-
-def _check_found(path: Path, found: Sequence[Item | Skipped]) -> None:
-    """Raise InputError where there is nothing to do; a file that was named must be an item."""
-    if any(isinstance(entry, Item) for entry in found):
-        return
-    reasons = [entry.reason for entry in found if isinstance(entry, Skipped)]
-    if path.is_file():
-        reason = reasons[0] if reasons else "is of no kind that an installed plugin reads; see `srkit plugins list`"
-        raise InputError(f"{path}: {reason}")
-    if not reasons:
-        raise InputError(f"{path}: holds no image that an installed plugin reads; see `srkit plugins list`")
-
-
-def _passed_over(path: Path, found: Sequence[Item | Skipped], out: Path) -> int:
-    """Return how many files below `path` are of no installed domain; hidden ones and outputs do not count."""
-    if path.is_file():
-        return 0
-    known = {p for e in found for p in (e.paths if isinstance(e, Item) else (e.path, *e.others))}
-    count = 0
-    for parent, folders, names in os.walk(path):
-        place = Path(parent)
-        folders[:] = [n for n in folders if not n.startswith(".") and (place / n).resolve() != out.resolve()]
-        count += sum(not (n.startswith(".") or place / n in known or is_manifest(place / n)) for n in names)
-    return count

@@ -50,7 +50,9 @@ def repeatable(call: Mapping[str, Any]) -> dict[str, Any]:
     model = call["model"]
     if model is not None and not isinstance(model, str | Path):
         raise UsageError("shards are joined by another process, which must find the model: give its name or file")
-    places = {name: str(Path(call[name]).absolute()) for name in ("path", "out")}
+    roots = call["path"] if isinstance(call["path"], list | tuple) else [call["path"]]
+    places: dict[str, Any] = {"path": [str(Path(root).absolute()) for root in roots]}
+    places["out"] = str(Path(call["out"]).absolute())
     if model is not None and Path(model).is_file():
         places["model"] = str(Path(model).absolute())
     return {name: _plain(value) for name, value in {**call, **places}.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,8 @@ from srkit_satellite.georeference import Georeference
 from srkit_satellite.opening import JPEG_MAGIC, PNG_MAGIC, driver_of, first_bytes, open_raster
 from srkit_satellite.places import Footprint, footprint_of, groups_of
 from srkit_satellite.product import MTD_MARK, Product, is_product, read_product
-from srkit_satellite.remote import discover_remote
+from srkit_satellite.remote import discover_remote, is_remote
+from srkit_satellite.source import open_item
 from srkit_satellite.stack import open_stack
 from srkit_satellite.tiles import Placement, placement_of, tiles_of
 from srkit_satellite.virtual import REFUSAL, is_virtual, open_virtual
@@ -50,10 +51,34 @@ def discover(root: Path, options: Mapping[str, Any]) -> Iterator[Item | Skipped]
             yield entry
         else:
             found.append(entry)
+    yield from _related(found, options)
+
+
+def relate(items: Sequence[Item], options: Mapping[str, Any]) -> list[Item]:
+    """Return items from several places with the groups and mosaics that they are of together."""
+    return list(_related([_found_again(item, options) for item in items], options))
+
+
+def _found_again(item: Item, options: Mapping[str, Any]) -> Found:
+    """Return an item with its place on Earth; one that cannot be opened fails by itself later."""
+    if is_remote(item.path):
+        return Found(item, None)
+    with suppress(InputError):
+        source = open_item(item.alone(), options)
+        try:
+            alone = not item.key and source.kind != "VRT"
+            placement = placement_of(source.dataset, Georeference.of(source.dataset)) if alone else None
+            return Found(item, footprint_of(source.dataset, Georeference.of(source.dataset)), placement)
+        finally:
+            source.close()
+    return Found(item, None)
+
+
+def _related(found: list[Found], options: Mapping[str, Any]) -> Iterator[Item]:
     groups = groups_of([entry.footprint for entry in found])
     mosaics = _mosaics(found) if options.get("neighbours", "auto") == "auto" else [()] * len(found)
     for entry, group, mosaic in zip(found, groups, mosaics, strict=True):
-        yield replace(entry.item, group=group or f"file:{entry.item.stem}", mosaic=mosaic)
+        yield replace(entry.item, group=group or entry.item.group or f"file:{entry.item.stem}", mosaic=mosaic)
 
 
 def _mosaics(found: list[Found]) -> list[tuple[Path, ...]]:

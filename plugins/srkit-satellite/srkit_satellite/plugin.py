@@ -41,6 +41,16 @@ def srkit_discover(root: Path, options: Mapping[str, Options]) -> Iterator[Item 
 
 
 @hookimpl
+def srkit_relate(domain: str, items: Sequence[Item], options: Options) -> Sequence[Item] | None:
+    """Tell items from several places which of them are tiles of one image, and which show one place."""
+    if domain != NAME:
+        return None
+    from srkit_satellite.discover import relate
+
+    return relate(items, options)
+
+
+@hookimpl
 def srkit_open(domain: str, item: Item, options: Options) -> Source | None:
     """Open a raster."""
     if domain != NAME:

@@ -14,7 +14,7 @@ from srkit_satellite.tiles import Placement, tiles_of
 
 from srkit import InputError, Item, Window, upscale
 from srkit.data.catalogue import find_items
-from srkit.plugins import default_options, discover, open_source
+from srkit.plugins import default_options, discover, open_source, relate
 from srkit.testing import plugins_with
 
 UTM = {"crs": "EPSG:32633", "transform": Affine(10, 0, 531180, 0, -10, 5068800)}
@@ -107,6 +107,17 @@ def test_outputs_of_tiles_are_the_output_of_the_mosaic(make, plugins, tmp_path, 
         assert report.exit_code == 0
     with rasterio.open(tmp_path / "whole" / "scene.tif") as whole:
         np.testing.assert_array_equal(joined((tmp_path / "tiles").glob("*.tif"), whole), whole.read())
+    named = sorted((tmp_path / "in" / "tiles").glob("*.tif"), reverse=True)
+    options = {"satellite": {**default_options(plugins)["satellite"], "mosaic": True}}
+    report = upscale(named, tmp_path / "named", scale=3, model=kernel, plugins=plugins, options=options)
+    assert report.gathered == (tmp_path / "named" / "mosaic.vrt",)
+    for path in (tmp_path / "tiles").glob("*.tif"):
+        assert (tmp_path / "named" / path.name).read_bytes() == path.read_bytes()
+    with (
+        rasterio.open(tmp_path / "named" / "mosaic.vrt") as mosaic,
+        rasterio.open(tmp_path / "whole/scene.tif") as whole,
+    ):
+        np.testing.assert_array_equal(mosaic.read(), whole.read())
     with rasterio.open(tmp_path / "tiles" / "tile_0_0.tif") as tile:
         assert tile.tags()["SRKIT_TILES"] == "9"
     report = upscale(
@@ -194,3 +205,20 @@ def test_statistics_are_those_of_the_whole_image(make, plugins, tmp_path):
         ranges.append(dict(normalizer_of(spec, source).spec))
         source.close()
     assert ranges == [ranges[0]] * 5
+
+
+def test_places_in_several_folders_are_one_group_for_training(make, plugins, tmp_path):
+    """R6: what overlaps never parts in a split, wherever it lies; what cannot be opened stays what it was."""
+    east = UTM["transform"] @ Affine.translation(3000, 0)
+    make("a/may.tif", scene(40, 40), **UTM)
+    make("a/far.tif", scene(40, 40), crs=UTM["crs"], transform=east)
+    make("b/june.tif", scene(40, 40, seed=1), crs=UTM["crs"], transform=UTM["transform"] @ Affine.translation(-20, 9))
+    folders = [tmp_path / "in" / name for name in "ab"]
+    items, skipped = find_items(plugins, folders, domain="satellite", options=default_options(plugins)["satellite"])
+    groups = {item.stem: item.group for item in items}
+    assert groups["may"] == groups["june"] != groups["far"]
+    assert skipped == []
+    items[0].path.write_bytes(b"II*\0gone since")
+    again = relate(plugins, items, default_options(plugins))
+    assert [item.stem for item in again] == [item.stem for item in items]
+    assert all(item.group for item in again)
