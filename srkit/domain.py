@@ -172,7 +172,11 @@ class Part:
 
 @runtime_checkable
 class PatchSampler(Protocol):
-    """Finds windows worth training on: no air, no nodata."""
+    """Finds windows worth training on: no air, no nodata.
+
+    A sampler may have one method more, `counted(window, block)`: which samples of a window, whose `block` was read,
+    count in losses and figures, as ``(1, *spatial)`` bool, or None for all valid ones. The others stay in the images.
+    """
 
     def draw(self, rng: np.random.Generator, region: Window) -> tuple[Window, int]:
         """Return an HR window inside `region`, and a frame. The same state of `rng` gives the same answer."""

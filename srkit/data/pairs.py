@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from srkit.data.opening import OpenItem
 from srkit.data.reading import pad_to
 from srkit.domain import Degradation
 from srkit.grid import Window
-from srkit.image import Array, BoolArray
+from srkit.image import Array, Block, BoolArray
 
 NOISE_VARIANTS = 4
 """Slices that are degraded whole are kept with this many draws of the noise, so that it is not learnt by heart."""
@@ -114,23 +115,35 @@ def _degraded(item: OpenItem, region: Window, frame: int, noise_seed: int) -> tu
     """Return HR, LR and, where some samples are invalid, validity of a region in network axis order."""
     if item.lr is not None:
         return _measured(item, item.lr, region, frame)
-    with item.lock:
-        block = item.view.pick(item.source.read(region, frame))
+    block, counted = _read(item, region, frame)
     hr = item.view.to_network(block.values)
-    if block.valid is None:
-        return (hr, degraded(hr, item, noise_seed))
-    valid = item.view.to_network(block.valid)
-    hr = fill_invalid(hr, valid)
-    return (hr, degraded(hr, item, noise_seed), np.array(valid))
+    known = [] if counted is None else [counted]
+    if block.valid is not None:
+        known.append(item.view.to_network(block.valid))
+        hr = fill_invalid(hr, known[-1])
+    return (hr, degraded(hr, item, noise_seed), *_in_all(known))
+
+
+def _read(item: OpenItem, region: Window, frame: int) -> tuple[Block, BoolArray | None]:
+    """Return HR of a region, and which samples its sampler counts, in network axis order; None for all."""
+    with item.lock:
+        whole = item.source.read(region, frame)
+        counted = getattr(item.sampler, "counted", lambda *_: None)(region, whole)
+    return item.view.pick(whole), None if counted is None else item.view.to_network(counted)
+
+
+def _in_all(masks: Sequence[BoolArray]) -> tuple[BoolArray, ...]:
+    """Return what is True in all masks; nothing without any."""
+    return (np.array(np.logical_and.reduce(np.broadcast_arrays(*masks))),) if masks else ()
 
 
 def _measured(item: OpenItem, lr: MeasuredLr, region: Window, frame: int) -> tuple[Array, ...]:
     """Return HR in LR's radiometry, LR as it was measured, and where both are valid, if that is not everywhere."""
+    hr_block, counted = _read(item, region, frame)
     with item.lock:
-        hr_block = item.view.pick(item.source.read(region, frame))
         lr_block = every_channel(lr.source, item.view).pick(lr.read(region, frame))
     hr, small = (item.view.to_network(block.values) for block in (hr_block, lr_block))
-    known = [np.broadcast_to(True, (1, *hr.shape[1:]))]
+    known = [] if counted is None else [counted]
     if hr_block.valid is not None:
         known.append(item.view.to_network(hr_block.valid))
         hr = fill_invalid(hr, known[-1])
@@ -138,8 +151,7 @@ def _measured(item: OpenItem, lr: MeasuredLr, region: Window, frame: int) -> tup
         lr_valid = item.view.to_network(lr_block.valid)
         small = fill_invalid(small, lr_valid)
         known.append(_repeated(lr_valid, item.view.scale))
-    hr = lr.fitted(hr)
-    return (hr, small) if len(known) == 1 else (hr, small, np.array(np.logical_and.reduce(np.broadcast_arrays(*known))))
+    return (lr.fitted(hr), small, *_in_all(known))
 
 
 def _repeated(valid: BoolArray, factors: tuple[int, ...]) -> BoolArray:

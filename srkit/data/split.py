@@ -7,18 +7,23 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from srkit import plugins as verbs
 from srkit.data.catalogue import Catalogue, Entry
 from srkit.domain import Item, Part
 from srkit.errors import RecipeError
-from srkit.grid import Window
+from srkit.grid import Role, Window
 from srkit.plugins import Plugins
 
 NAMES = ("train", "val", "test")
 SHORTEST_SLAB = 4
-GAP_SHARE = 25  # one sample in 25 between slabs is used by nobody
+GAP_SHARE = 25  # at least one sample in 25 between slabs is used by nobody
+LEAST_TRAINING = 0.5  # of an item; a gap that would leave less is narrowed
+
+
+NO_GAP: Mapping[Role, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Split:
         return parts
 
 
-def make_split(
+def make_split(  # noqa: PLR0913  each is a choice of the recipe's own
     plugins: Plugins,
     catalogue: Catalogue,
     *,
@@ -50,10 +55,12 @@ def make_split(
     fractions: Mapping[str, float],
     seed: int,
     split_file: Path | None = None,
+    gap: Mapping[Role, int] = NO_GAP,
 ) -> Split:
     """Return the split of a catalogue.
 
-    With a single subject or place, slabs of its largest item are held out instead, and the note says so.
+    With a single subject or place, slabs of its largest item are held out instead, `gap` samples (per role of the axis)
+    apart, and the note says so.
     Raises RecipeError where a subject or place would be in two splits, or nothing is left to train on.
     """
     if split_file is not None:
@@ -63,7 +70,7 @@ def make_split(
         answer = verbs.split(plugins, domain, catalogue.items, shares, seed)
         split = Split.of_parts(answer, "by subject or place")
         if not split.val and not split.test and set(shares) - {"train"}:
-            split = _slabs_of_one(catalogue, split, shares)
+            split = _slabs_of_one(catalogue, split, shares, gap)
     _check_groups(split)
     if not split.train:
         raise RecipeError("the split leaves nothing to train on; change data.split or data.split_file")
@@ -120,14 +127,14 @@ def _read_table(path: Path) -> dict[Path, str]:
 # --- slabs of a single item ----------------------------------------------------------------------------------------
 
 
-def _slabs_of_one(catalogue: Catalogue, split: Split, shares: Mapping[str, float]) -> Split:
+def _slabs_of_one(catalogue: Catalogue, split: Split, shares: Mapping[str, float], gap: Mapping[Role, int]) -> Split:
     """Return a split whose held-out parts are slabs of the largest training item."""
     chosen = {id(part.item) for part in split.train}
     entries = [entry for entry in catalogue.entries if id(entry.item) in chosen]
     if not entries:
         return split
     largest = max(entries, key=lambda entry: Window.whole(entry.shape).size)
-    windows = slab_windows(largest, shares)
+    windows = slab_windows(largest, shares, gap)
     if windows is None:
         return split
     parts = {name: (Part(largest.item, window),) for name, window in windows.items()}
@@ -136,22 +143,38 @@ def _slabs_of_one(catalogue: Catalogue, split: Split, shares: Mapping[str, float
     return Split(others + parts["train"], parts.get("val", ()), parts.get("test", ()), note)
 
 
-def slab_windows(entry: Entry, shares: Mapping[str, float]) -> dict[str, Window] | None:
-    """Return one window per split along slices (rows of an image), with a gap; None where the item is too small."""
+def slab_windows(
+    entry: Entry, shares: Mapping[str, float], gap: Mapping[Role, int] = NO_GAP
+) -> dict[str, Window] | None:
+    """Return one window per split along slices (rows of an image), with a gap; None where the item is too small.
+
+    The gap is that of the axis's role in `gap`, and at least a share of the item. Where so wide a gap would leave less
+    than half of the item to train on, it is narrowed as far as it must be.
+    """
     axis = entry.roles.get("slice", entry.roles.get("row", 0))
     if entry.shape[axis] < 2 * SHORTEST_SLAB:
         axis = entry.roles.get("row", 0)
     length = entry.shape[axis]
-    gap = max(1, length // GAP_SHARE)
     held = {name: max(SHORTEST_SLAB, round(length * shares[name])) for name in NAMES[1:] if name in shares}
+    apart = _gap(length, sum(held.values()), len(held), _wanted(entry, axis, gap))
     stop = length
     windows: dict[str, Window] = {}
     for name, size in held.items():
         windows[name] = _slab(entry.shape, axis, stop - size, stop)
-        stop -= size + gap
+        stop -= size + apart
     if stop < SHORTEST_SLAB:
         return None
     return {"train": _slab(entry.shape, axis, 0, stop), **windows}
+
+
+def _wanted(entry: Entry, axis: int, gap: Mapping[Role, int]) -> int:
+    return next((gap.get(role, 0) for role, place in entry.roles.items() if place == axis), 0)
+
+
+def _gap(length: int, held: int, slabs: int, wanted: int) -> int:
+    least = max(1, length // GAP_SHARE)
+    affordable = int(length * (1 - LEAST_TRAINING) - held) // max(1, slabs)
+    return max(least, min(wanted, affordable))
 
 
 def _slab(shape: Sequence[int], axis: int, start: int, stop: int) -> Window:

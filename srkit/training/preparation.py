@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from srkit import degrade
 from srkit import plugins as verbs
 from srkit.config import Recipe
 from srkit.data.catalogue import Catalogue, make_catalogue, with_channels
 from srkit.data.opening import Pairing
 from srkit.data.split import Split, make_split
+from srkit.data.view import View
 from srkit.domain import Options, Part
 from srkit.errors import SrkitWarning
-from srkit.grid import Scale
+from srkit.grid import Role, Scale
 from srkit.image import Channel
 from srkit.models.info import Seen, channel_from_json, channel_to_json, seen_from_json
 from srkit.plugins import Plugins
@@ -125,6 +128,7 @@ def _made(plugins: Plugins, recipe: Recipe) -> Material:
         fractions=recipe.data.split.model_dump(),
         seed=recipe.seed,
         split_file=recipe.data.split_file,
+        gap=_gap(plugins, recipe, catalogue, options),
     )
     if not split.val:
         warnings.warn("no item is held out for validation; the run has no figures", SrkitWarning, stacklevel=2)
@@ -134,6 +138,17 @@ def _made(plugins: Plugins, recipe: Recipe) -> Material:
     seen = _seen(catalogue, split, inputs, Scale(*recipe.scale))
     left_out = len(catalogue.left_out)
     return Material(split, max(1, len(inputs)), inputs, spec, left_out, steps, seen, gathered.counterparts)
+
+
+def _gap(plugins: Plugins, recipe: Recipe, catalogue: Catalogue, options: Options) -> dict[Role, int]:
+    """Return the HR samples between parts of one item, per role: a patch and what its LR is made of around it."""
+    scale = Scale(*recipe.scale)
+    with closing(verbs.open_source(plugins, catalogue.entries[0].item, options)) as source:
+        view = View.of(source, recipe.network_roles, scale)
+        steps = verbs.degradation(plugins, recipe.domain, recipe.degradation, source, scale)
+        margins = degrade.margin(steps, view.scale, roles=recipe.network_roles, grid_axes=view.axes)
+    gaps = zip(recipe.network_roles, recipe.patch, margins, strict=True)
+    return {role: patch + (margin or 0) for role, patch, margin in gaps}
 
 
 def _seen(catalogue: Catalogue, split: Split, inputs: tuple[Channel, ...], scale: Scale) -> Seen:

@@ -103,6 +103,18 @@ def test_slabs_lie_inside_and_apart(shape, val):
     assert all(stop < start for (_, stop), (start, _) in pairwise(spans))
 
 
+@given(length=st.integers(60, 900), patch=st.integers(1, 200), val=st.floats(0.05, 0.25))
+@settings(max_examples=60, deadline=None)
+def test_slabs_lie_a_patch_and_its_margin_apart_where_half_remains_to_train_on(length, patch, val):
+    shares = {"train": 0.95 - val, "val": val, "test": 0.05}
+    windows = slab_windows(entry(Path("x"), shape=(length, 30)), shares, {"row": patch, "column": 7})
+    spans = sorted((box.start[0], box.stop[0]) for box in windows.values())
+    gaps = [start - stop for (_, stop), (start, _) in pairwise(spans)]
+    assert min(gaps) >= min(patch, (length // 2 - spans[-1][1] + spans[-1][0] - (spans[-2][1] - spans[-2][0])) // 2)
+    assert max(gaps) <= max(patch, length // 25, 1)
+    assert windows["train"].shape[0] >= length // 2 or max(gaps) == max(1, length // 25)
+
+
 def test_a_split_reads_back_equal_but_for_groups(toy_plugins, tmp_path):
     """What a group derives from may stand inside a medical file: it is not kept."""
     shape = (50, 20, 20)

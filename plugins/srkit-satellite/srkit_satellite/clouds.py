@@ -39,11 +39,16 @@ class Clouds:
 
         Raises InputError where the file beside the scene cannot be read.
         """
+        return float(self.mask(window, block, shape).mean())
+
+    def mask(self, window: Window, block: Block, shape: tuple[int, ...]) -> Array:
+        """Return where `window` is cloudy, ``(rows, columns)`` bool; raises as `share` does."""
         numbers = self._read(window, shape) if self.band is None else block.values[self.band]
-        return float((np.isin(numbers, SCL_CLOUDS) if self.kind == "scl" else numbers != 0).mean())
+        cloudy: Array = np.isin(numbers, SCL_CLOUDS) if self.kind == "scl" else numbers != 0
+        return cloudy
 
     def _read(self, window: Window, shape: tuple[int, ...]) -> Array:
-        """Return the pixels of the file that `window` touches; it may be coarser than the scene."""
+        """Return the file's number at each pixel of `window`; it may be coarser than the scene, or finer."""
         path = self.file
         if path is None:
             raise ValueError("neither a band nor a file")
@@ -54,9 +59,18 @@ class Clouds:
                 stop = np.maximum(np.ceil(np.array(window.stop) * ratio).astype(int), start + 1)
                 rows, columns = (stop - start).tolist()
                 numbers: Array = dataset.read(1, window=RasterWindow(int(start[1]), int(start[0]), columns, rows))
-                return numbers
+                places = map(_nearest, window.start, window.stop, ratio, start, numbers.shape)
+                nearest: Array = numbers[np.ix_(*places)]
+                return nearest
         except GDAL_ERRORS as error:
             raise InputError(f"{path}: the clouds beside the scene cannot be read ({cause_of(error, path)})") from error
+
+
+def _nearest(first: int, last: int, ratio: float, start: int, length: int) -> Array:
+    """Return the indices, from `start` on, of the file's pixels in which the centres of the scene's pixels lie."""
+    centres = (np.arange(first, last) + 0.5) * ratio
+    indices: Array = np.clip(np.floor(centres).astype(int) - start, 0, length - 1)
+    return indices
 
 
 def clouds_of(source: Source) -> Clouds | None:

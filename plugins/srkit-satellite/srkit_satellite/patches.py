@@ -6,7 +6,7 @@ import numpy as np
 
 from srkit import Block, InputError, RecipeError, Source, Window
 from srkit_satellite.bands import image_bands
-from srkit_satellite.clouds import clouds_of
+from srkit_satellite.clouds import Array, clouds_of
 
 VALID_SHARE = 0.99
 ATTEMPTS = 64
@@ -17,7 +17,7 @@ class SceneSampler:
     """Draws windows of `size` (rows, columns) uniformly, until one is good.
 
     Good is what has at least 99 % valid samples and, where a band or a file beside the scene says so, no more cloud
-    than the domain's option `max_cloud`.
+    than the domain's option `max_cloud`. What cloud there is teaches nothing, and counts in no figure.
     """
 
     def __init__(self, source: Source, size: tuple[int, ...]) -> None:
@@ -49,6 +49,13 @@ class SceneSampler:
         if best_share == 0.0:
             raise InputError(f"no valid and clear pixel in {ATTEMPTS} windows of {self._size}; is the scene empty?")
         return best, 0
+
+    def counted(self, window: Window, block: Block) -> Array | None:
+        """Return which samples of `window` are ground, ``(1, rows, columns)``; None where nobody speaks of clouds."""
+        if self._clouds is None:
+            return None
+        clear: Array = ~self._clouds.mask(window, block, self._source.grid.shape)[np.newaxis]
+        return clear
 
     def _share(self, window: Window) -> float:
         """Return the valid share; 0 where the window is too cloudy."""

@@ -17,9 +17,14 @@ from srkit.data.cache import ArrayCache
 from srkit.data.catalogue import find_items, make_catalogue
 from srkit.data.loader import BatchMaker
 from srkit.data.opening import OpenItems, Pairing
+from srkit.data.pairs import Place, draw_place, make_pair
 from srkit.data.split import make_split
 from srkit.degrade import apply
+from srkit.domain import Part
 from srkit.plugins import load_plugins
+from srkit.training import resolve_recipe
+from srkit.training.preparation import prepare
+from srkit.training.run_folder import RunFolder
 
 RNG = np.random.default_rng(0)
 CLOUDY = Window((0, 0), (120, 120))
@@ -176,7 +181,7 @@ def test_any_share_of_cloud_can_be_asked_for(make):
 
 def test_no_pixel_of_the_held_out_part_of_a_scene_is_seen_in_training(make):
     """Whatever stands in the validation part, the training batches are the same, bit by bit."""
-    values = RNG.integers(1, 60000, (1, 300, 80)).astype(np.uint16)
+    values = RNG.integers(1, 60000, (1, 400, 80)).astype(np.uint16)
     batches, gaps = [], []
     for change in (0, 5000):
         split = _split_of_one_scene(make("in.tif", values))
@@ -186,7 +191,56 @@ def test_no_pixel_of_the_held_out_part_of_a_scene_is_seen_in_training(make):
         make("in.tif", values)
         batches.append(_batch(split))
     torch.testing.assert_close(batches[0], batches[1], rtol=0, atol=0)
-    assert min(gaps) > 0
+    assert min(gaps) >= 32 + 8
+
+
+def test_footprints_of_a_scene_lie_a_patch_and_more_apart(make, tmp_path):
+    """By what was read of the scene, for LR and HR of patches of each split."""
+    plugins = load_plugins(environment={"SRKIT_PLUGINS": "satellite"})
+    path = make("in.tif", RNG.integers(1, 60000, (1, 500, 90)).astype(np.uint16))
+    recipe = resolve_recipe(plugins, domain="satellite", overrides=("data.patch=32",))
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": (path,)})})
+    material = prepare(plugins, recipe, RunFolder(tmp_path))
+    pairing = material.pairing(recipe, {}, recipe.patch)
+    cache, spans = ArrayCache(0), {}
+    for name in ("train", "val", "test"):
+        items = OpenItems(plugins, material.split.of(name), pairing, cache=cache)
+        with items.borrowed(0) as item:
+            margin, rng, read = item.margin[0], np.random.default_rng(0), item.source.read
+            seen = spans.setdefault(name, [])
+
+            def noted(window, frame=0, seen=seen, read=read):
+                seen.append(window)
+                return read(window, frame)
+
+            item.source.read = noted
+            for _ in range(60):
+                make_pair(item, draw_place(item, rng), recipe.patch, cache)
+        items.close()
+    rows = {name: (min(w.start[0] for w in seen), max(w.stop[0] for w in seen)) for name, seen in spans.items()}
+    apart = recipe.patch[0] + margin
+    assert margin > 0
+    assert rows["val"][0] - rows["train"][1] >= apart or rows["train"][0] - rows["val"][1] >= apart
+    assert rows["test"][0] - rows["train"][1] >= apart or rows["train"][0] - rows["test"][1] >= apart
+
+
+@pytest.mark.parametrize("finer", [1, 2])
+def test_clouds_count_in_no_loss(make, finer):
+    """A tenth of each patch may be cloud: it stays in the images, and is invalid."""
+    plugins = load_plugins(environment={"SRKIT_PLUGINS": "satellite"})
+    values = RNG.integers(1, 60000, (1, 80, 80)).astype(np.uint16)
+    cloudy = np.zeros((80, 80), np.uint8)
+    cloudy[20:24, 30:36], cloudy[60:64, 8:12] = 1, 1
+    make("in_clouds.tif", cloudy[::finer, ::finer])
+    items, _ = find_items(plugins, [make("in.tif", values)], domain="satellite", options={})
+    spec = {"kind": "bands", "low": 0, "high": 60000}
+    pairing = Pairing("satellite", Scale(2, 2), ("row", "column"), (32, 32), spec)
+    opened = OpenItems(plugins, [Part(item) for item in items if item.stem == "in"], pairing, cache=ArrayCache(0))
+    with opened.borrowed(0) as item:
+        pair = make_pair(item, Place(Window((12, 20), (44, 52)), 0), (32, 32), ArrayCache(0))
+    opened.close()
+    np.testing.assert_array_equal(pair.valid[0], cloudy[12:44, 20:52] == 0)
+    np.testing.assert_array_equal(pair.hr, values[:, 12:44, 20:52])
 
 
 def _split_of_one_scene(path):
@@ -194,7 +248,8 @@ def _split_of_one_scene(path):
     items, _ = find_items(plugins, [path], domain="satellite", options={})
     catalogue = make_catalogue(plugins, items, roles=("row", "column"), scale=Scale(2, 2), options={})
     shares = {"train": 0.8, "val": 0.2}
-    return make_split(plugins, catalogue, domain="satellite", fractions=shares, seed=0)
+    gap = {"row": 32 + 8, "column": 32 + 8}
+    return make_split(plugins, catalogue, domain="satellite", fractions=shares, seed=0, gap=gap)
 
 
 def _batch(split):
