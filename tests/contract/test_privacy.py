@@ -151,8 +151,9 @@ def test_the_main_jobs_leave_nothing_of_a_medical_file_but_in_images(
     desk.run("evaluate", data, "--model", model, "--domain", "mri", "--json", code=4)
     desk.run("models", "show", model)
     desk.run("doctor")
-    images = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    images = [path for path in (tmp_path / "out").rglob("*") if path.suffix in IMAGES]
     assert len(images) == 15
+    assert (tmp_path / "out" / "srkit-manifest.jsonl").exists()
     assert all(WORD.encode() in path.read_bytes() for path in images if path.suffix == ".dcm")  # it was there to leak
     assert (tmp_path / "run" / "best.safetensors").exists()
     assert list(desk.traces()) == []

@@ -83,7 +83,7 @@ def test_all_samples_are_shown_and_measured(tmp_path: Path, plugins: Plugins, mo
     assert [shown.result.status for shown in result.shown] == ["done"] * 3
     assert [shown.result.model for shown in result.shown] == ["demo-npy-x2", "demo-npy-x2", "bicubic"]
     assert [sample.title for sample, _ in result.tables] == ["Waves held out", "Plain waves"]
-    assert set(result.tables[0][1].models) == {"demo-npy-x2", "bspline", "bicubic"}
+    assert set(result.tables[0][1].models) == {"demo-npy-x2", "nearest", "bicubic", "bspline", "lanczos"}
     assert result.inspected[0][2].startswith("refused")
 
     write_page(out / "index.html", demo_page(result))

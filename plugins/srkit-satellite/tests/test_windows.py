@@ -117,7 +117,9 @@ def test_a_box_in_the_crs_is_snapped_outwards_and_told(tmp_path: Path) -> None:
 HUGE = """
 import resource, sys
 import srkit
-result, = srkit.upscale(sys.argv[1], sys.argv[2], model="bicubic", window="150000:150100,120000:120300").results
+result, = srkit.upscale(
+    sys.argv[1], sys.argv[2], model="bicubic", memory="1G", window="150000:150100,120000:120300"
+).results
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
