@@ -17,6 +17,7 @@ CODES = {
     "OutputError": 4,
     "MissingRequirementError": 5,
     "OutOfMemoryError": 5,
+    "LostProcessError": 5,
     "PluginError": 5,
     "DivergedError": 6,
     "NetworkOutputError": 1,
