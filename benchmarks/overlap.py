@@ -20,7 +20,8 @@ from srkit.allocator import tune_allocator
 from srkit.grid import Scale
 from srkit.networks.srresnet import SRResNet
 from srkit.plugins import load_plugins
-from srkit.upscaling import Enlarger, overlap, upscale
+from srkit.upscaling import Enlarger, upscale
+from srkit.upscaling.enlarging import overlap
 
 NORMALIZER = {"kind": "range", "low": 0, "high": 4095}
 

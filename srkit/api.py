@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from srkit.plugins import Plugins
     from srkit.training import TrainResult
     from srkit.upscaling import ItemInspection, UpscaleReport
-    from srkit.upscaling.comparison import Comparison
+    from srkit.upscaling.making.comparison import Comparison
 
 Progress = Callable[[int, int, str], None]
 
@@ -62,7 +62,7 @@ def merge(out: str | Path, *, plugins: Plugins | None = None, **more: Any) -> Up
 
     Raises SrkitError where shards are missing, or their input has changed.
     """
-    from srkit.upscaling.merging import merge as job
+    from srkit.upscaling.batch.merging import merge as job
 
     return job(out, plugins=plugins or load_plugins(), **more)
 
@@ -83,8 +83,8 @@ def verify(
 
     Raises UsageError where the two cannot be a pair, InputError where one cannot be read, ModelError for a model.
     """
-    from srkit.upscaling.comparison import compare
-    from srkit.upscaling.verdict import Yardstick
+    from srkit.upscaling.fidelity.verdict import Yardstick
+    from srkit.upscaling.making.comparison import compare
 
     yardstick = Yardstick(model, consistency_limit)
     return compare(path, output, plugins=plugins or load_plugins(), yardstick=yardstick, **more)

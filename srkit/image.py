@@ -261,12 +261,12 @@ class Sink(Protocol):
         Whether reading the output gives back the stored samples exactly (False for JPEG).
 
     A sink may have one method more, `conclude(agreement)`: called once, after the last slab and before the context is
-    left, with plain values that say how far the output agrees with its input (`srkit.upscaling.agreement`), for
-    formats that can still say so then. It may have one attribute more, `side_files`: names beside its target
-    (``scene.tif.aux.xml``) that readers take for part of the output. What an older output left under such a name is
-    removed when the output appears. Two numbers of bytes are asked for before the work: `room`, what it may take on
-    disk while it is made (by default all samples as they are stored), and `cache`, what it keeps in memory beside the
-    slab that it is given.
+    left, with plain values that say how far the output agrees with its input
+    (`srkit.upscaling.fidelity.agreement`), for formats that can still say so then. It may have one attribute more,
+    `side_files`: names beside its target (``scene.tif.aux.xml``) that readers take for part of the output. What an
+    older output left under such a name is removed when the output appears. Two numbers of bytes are asked for before
+    the work: `room`, what it may take on disk while it is made (by default all samples as they are stored), and
+    `cache`, what it keeps in memory beside the slab that it is given.
     """
 
     slab: Slab

@@ -69,8 +69,8 @@ def _machine() -> dict[str, Any]:
     import torch
 
     from srkit.networks.post_ops import fusing_works
-    from srkit.upscaling.memory import default_budget
-    from srkit.upscaling.precision import has_fast_bf16
+    from srkit.upscaling.routing.memory import default_budget
+    from srkit.upscaling.routing.precision import has_fast_bf16
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

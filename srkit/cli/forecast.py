@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from srkit.cli.printing import warn
 
 if TYPE_CHECKING:
-    from srkit.upscaling.report import ItemResult
+    from srkit.upscaling.batch.report import ItemResult
 
 
 def print_forecast(result: ItemResult) -> None:

@@ -13,7 +13,7 @@ from srkit.cli.session import session_of
 from srkit.errors import InputError
 
 if TYPE_CHECKING:
-    from srkit.upscaling.report import ItemInspection
+    from srkit.upscaling.batch.report import ItemInspection
 
 
 def inspect(context: typer.Context, paths: InputPaths, domain: DomainName = None, json: AsJson = False) -> None:

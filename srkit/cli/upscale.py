@@ -18,7 +18,7 @@ from srkit.errors import UsageError
 SAID = {"G12", "agreement"}  # what a window or box was taken for; why an output was not compared with its input
 
 if TYPE_CHECKING:
-    from srkit.upscaling.report import ItemResult, UpscaleReport
+    from srkit.upscaling.batch.report import ItemResult, UpscaleReport
 
 
 def upscale(

@@ -13,8 +13,8 @@ from srkit.cli.session import session_of
 from srkit.errors import OutputError
 
 if TYPE_CHECKING:
-    from srkit.upscaling.agreement import Agreement
-    from srkit.upscaling.comparison import Comparison
+    from srkit.upscaling.fidelity.agreement import Agreement
+    from srkit.upscaling.making.comparison import Comparison
 
 
 def verify(

@@ -18,8 +18,8 @@ from srkit.image import Array
 from srkit.models.shelf import find_model
 from srkit.networks.interpolation import KINDS
 from srkit.plugins import Plugins, load_plugins
-from srkit.upscaling.engine import enlarge, enlarge_whole
-from srkit.upscaling.enlarger import Enlarger
+from srkit.upscaling.enlarging.engine import enlarge, enlarge_whole
+from srkit.upscaling.planning.enlarger import Enlarger
 
 BENCHMARKS = ("set5", "set14")
 DEFAULT_SCALE = 4

@@ -21,8 +21,8 @@ from srkit.models.file import read_info
 from srkit.models.shelf import find_model
 from srkit.networks.interpolation import KINDS, Kind
 from srkit.plugins import Plugins, load_plugins
-from srkit.upscaling.engine import enlarge, enlarge_whole
-from srkit.upscaling.enlarger import Enlarger
+from srkit.upscaling.enlarging.engine import enlarge, enlarge_whole
+from srkit.upscaling.planning.enlarger import Enlarger
 
 IN_FOREGROUND, FOREGROUND = ("psnr", "ssim"), "_foreground"
 """Figures that are told for the foreground as well, and what their names then end in."""

@@ -1,12 +1,12 @@
 """From an item to a verified output: choose, plan, enlarge tile by tile, stage, verify, publish."""
 
-from srkit.upscaling.engine import enlarge, enlarge_whole
-from srkit.upscaling.enlarger import Enlarger, EnlargerShelf
-from srkit.upscaling.inspection import inspect_path
-from srkit.upscaling.pipeline import upscale
-from srkit.upscaling.report import ItemInspection, ItemResult, UpscaleReport
-from srkit.upscaling.route import Wishes
-from srkit.upscaling.stream import Piece, Stage
+from srkit.upscaling.batch.inspection import inspect_path
+from srkit.upscaling.batch.pipeline import upscale
+from srkit.upscaling.batch.report import ItemInspection, ItemResult, UpscaleReport
+from srkit.upscaling.enlarging.engine import enlarge, enlarge_whole
+from srkit.upscaling.enlarging.stream import Piece, Stage
+from srkit.upscaling.planning.enlarger import Enlarger, EnlargerShelf
+from srkit.upscaling.routing.route import Wishes
 
 __all__ = [
     "Enlarger",

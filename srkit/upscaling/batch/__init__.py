@@ -1,0 +1,1 @@
+"""What a call does with many items: found, treated in turn or at once, and told of."""

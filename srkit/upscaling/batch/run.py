@@ -1,0 +1,81 @@
+"""Treats the items of a call, in turn or several at once, and writes down what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from srkit.domain import Item, Skipped
+from srkit.upscaling.batch.manifest import Manifest
+from srkit.upscaling.batch.report import PARTIAL, ItemResult
+from srkit.upscaling.batch.treatment import TileStep, Treatment
+from srkit.upscaling.batch.workers import Numbered, treat_at_once
+
+Found = Sequence[Item | Skipped]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The items of a call. `progress` is told of tiles where there is one item, else of items and a note on tiles."""
+
+    treatment: Treatment
+    manifest: Manifest | None
+    progress: Progress
+    workers: int = 1
+
+    def treat_one(self, found: Found) -> list[ItemResult]:
+        """Treat what is found, one item among it. Raises SrkitError where that fails."""
+        return self._noted(self._one(found), found)
+
+    def treat_all(self, found: Found) -> list[ItemResult]:
+        """Treat what is found; an item that fails in any way does not stop the others."""
+        return self._noted(self._all(found), found)
+
+    def _noted(self, results: Generator[Numbered, None, None], found: Found) -> list[ItemResult]:
+        """Write each result down as soon as it is there, and return them in the order of what was found."""
+        kept: dict[int, ItemResult] = {}
+        with closing(results):
+            for number, result in results:
+                kept[number] = result
+                if self.manifest is not None:
+                    self.manifest.add(result)
+        if self.manifest is not None:
+            self.manifest.put_in_order()
+        return [kept[number] for number in range(len(found))]
+
+    def _one(self, found: Found) -> Generator[Numbered, None, None]:
+        for number, entry in enumerate(found):
+            if isinstance(entry, Item):
+                yield number, self.treatment.treat(entry, self._tiles_of(entry))
+            else:
+                yield number, _passed(entry)
+
+    def _all(self, found: Found) -> Generator[Numbered, None, None]:
+        items = [(number, entry) for number, entry in enumerate(found) if isinstance(entry, Item)]
+        yield from ((number, _passed(entry)) for number, entry in enumerate(found) if isinstance(entry, Skipped))
+        results = self._in_turn(items) if self.workers == 1 else treat_at_once(self.treatment, items, self.workers)
+        with closing(results):
+            for done, (number, result) in enumerate(results, start=1):
+                yield number, result
+                self.progress(done, len(items), result.path.name)
+
+    def _in_turn(self, items: list[tuple[int, Item]]) -> Generator[Numbered, None, None]:
+        for done, (number, item) in enumerate(items):
+            yield number, self.treatment.treat_guarded(item, self._step(done, len(items), item.path.name))
+
+    def _tiles_of(self, item: Item) -> TileStep:
+        return lambda done, tiles: self.progress(done, tiles, item.path.name)
+
+    def _step(self, number: int, total: int, name: str) -> TileStep:
+        def step(done: int, tiles: int) -> None:
+            self.progress(number, total, f"{name}, tile {done} of {tiles}")
+
+        return step
+
+
+def _passed(entry: Skipped) -> ItemResult:
+    if entry.failed:
+        return ItemResult(entry.path, "", "failed", reason=entry.reason, exit_code=PARTIAL)
+    return ItemResult(entry.path, "", "skipped", reason=entry.reason)

@@ -1,0 +1,158 @@
+"""Treats one item: open, look, choose, and make its output, unless that is done already."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from srkit.domain import Finding, Item
+from srkit.errors import InputError, SrkitError
+from srkit.grid import ROLES
+from srkit.image import Source
+from srkit.plugins import inspect_source, open_source
+from srkit.upscaling.batch.identity import Trace, identity_of, stamp_of, work_of
+from srkit.upscaling.batch.manifest import Earlier
+from srkit.upscaling.batch.report import ItemResult
+from srkit.upscaling.making.charting import check_maps, produce_maps
+from srkit.upscaling.making.exhaustion import within_memory
+from srkit.upscaling.making.naming import Naming, check_target, is_there
+from srkit.upscaling.making.production import Manner, Product, foreseen, produce
+from srkit.upscaling.planning.aim import Aim
+from srkit.upscaling.planning.enlarger import EnlargerShelf
+from srkit.upscaling.planning.plan import scale_text, scale_words
+from srkit.upscaling.session import Session
+
+TileStep = Callable[[int, int], None]
+ALREADY_THERE = "the output is there already, no older than its input; give --overwrite to make it anew"
+ALREADY_DONE = "is done already: the same source, model and options"
+ALREADY_SO = "lies at the wanted spacing already; there is nothing to do"
+OWN_OUTPUT = "is an output of srkit itself; give --again to enlarge it once more"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What all items of a call share, and what is done with each of them.
+
+    Parameters
+    ----------
+    aim
+        Which output grid is wanted.
+    asked
+        All that was asked for beside model, scale and options, and that changes outputs.
+    traced
+        Whether results say by what their outputs are known again.
+    earlier
+        Outputs that need not be made again; None to make all.
+    again
+        Whether outputs of srkit are items like others.
+    """
+
+    session: Session
+    shelf: EnlargerShelf
+    naming: Naming
+    manner: Manner
+    aim: Aim = Aim()  # noqa: RUF009  a frozen value
+    asked: str = ""
+    traced: bool = False
+    earlier: Earlier | None = None
+    again: bool = True
+
+    def treat_guarded(self, item: Item, step: TileStep | None = None) -> ItemResult:
+        """Treat an item; whatever fails is its result."""
+        try:
+            return self.treat(item, step)
+        except SrkitError as error:
+            _log.debug("item failed", exc_info=True)
+            reason = str(error).removeprefix(f"{item.path}: ")  # the table's first column says it already
+            return failed(item, reason, error.exit_code)
+        except Exception as error:  # noqa: BLE001  a source or normaliser of a plugin may raise anything
+            _log.debug("item failed unexpectedly", exc_info=True)
+            reason = f"failed unexpectedly with {type(error).__name__}; see the traceback with --debug, and report it"
+            return failed(item, reason, 1)
+
+    def treat(self, item: Item, step: TileStep | None = None) -> ItemResult:
+        """Treat an item; `step` is told (tiles done, tiles in all). Raises what went wrong."""
+        begin = time.monotonic()
+        source = open_source(self.session.plugins, item, self.session.of(item.domain))
+        try:
+            result = self._treat_opened(item, source, step)
+        finally:
+            source.close()
+        return replace(result, seconds=time.monotonic() - begin)
+
+    def _treat_opened(self, item: Item, source: Source, step: TileStep | None) -> ItemResult:
+        findings = inspect_source(self.session.plugins, item.domain, source)
+        _check_refusals(item, findings)
+        if not self.again and any(finding.level == "own" for finding in findings):
+            return _skipped(item, OWN_OUTPUT)
+        shape = self.aim.shape(source)
+        if shape == source.grid.shape:
+            return _skipped(item, ALREADY_SO)
+        enlarger = self.shelf.choose(item.domain, source, shape)
+        scale = scale_text(enlarger) if shape is None else scale_words(source, shape)
+        target = self.naming.target(item, scale)
+        if self.manner.resume and not self.manner.overwrite and is_there(target, item):
+            return _skipped(item, ALREADY_THERE, target)
+        work = work_of(enlarger, self.session.chosen(item.domain), self.asked)
+        done = None if self.earlier is None else self.earlier.untouched(target)
+        if done is not None and done.is_of(item, work):
+            return _skipped(item, ALREADY_DONE, target)
+        manner = replace(self.manner, overwrite=self.manner.overwrite or done is not None, step=step, shape=shape)
+        check_target(target, item, manner.inputs, overwrite=manner.overwrite)
+        trace = Trace(identity_of(item), stamp_of(item), work) if self.traced and not manner.dry_run else None
+        if manner.maps:
+            check_maps(self.session, item, source, enlarger, target, manner)
+
+        def attempt(manner: Manner) -> Product:
+            make = foreseen if manner.dry_run else produce
+            return make(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
+
+        product, manner = within_memory(attempt, target, manner)
+        places: tuple[Path, ...] = ()
+        if manner.maps and product.forecast is None and not product.shard:
+            places = produce_maps(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
+        return ItemResult(
+            path=item.path,
+            domain=item.domain,
+            key=item.key,
+            status="planned" if manner.dry_run else "done",
+            output=target,
+            forecast=product.forecast,
+            reason=f"shard {product.shard} is kept; `srkit merge {target}` joins all" if product.shard else "",
+            findings=(*findings, *product.findings),
+            model=enlarger.name,
+            model_sha256=enlarger.sha256,
+            scale=scale,
+            spacing=_spacing(source, shape),
+            options=self.session.of(item.domain),
+            route=product.route.explain(),
+            consistency=product.agreement,
+            maps=places,
+            trace=None if trace is None or product.shard else trace.left(target, product.kinds),
+        )
+
+
+def _spacing(source: Source, shape: tuple[int, ...] | None) -> tuple[float, ...]:
+    if shape is None:
+        return ()
+    spacing = source.grid.resampled(shape).spacing
+    return tuple(spacing[source.roles[role]] for role in ROLES if role in source.roles)
+
+
+def failed(item: Item, reason: str, exit_code: int) -> ItemResult:
+    """Return the result of an item that failed."""
+    return ItemResult(item.path, item.domain, "failed", reason=reason, exit_code=exit_code, key=item.key)
+
+
+def _skipped(item: Item, reason: str, output: Path | None = None) -> ItemResult:
+    return ItemResult(item.path, item.domain, "skipped", output, reason, key=item.key)
+
+
+def _check_refusals(item: Item, findings: Sequence[Finding]) -> None:
+    refusals = [finding.text for finding in findings if finding.level == "refusal"]
+    if refusals:
+        raise InputError(f"{item.path}: {'; '.join(refusals)}")

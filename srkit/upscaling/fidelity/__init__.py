@@ -1,0 +1,1 @@
+"""How far an output is its input again: measured, enforced, mapped."""

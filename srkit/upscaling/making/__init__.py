@@ -1,0 +1,1 @@
+"""Makes one output: named, forecast, staged, written, verified, published, or nothing of it."""

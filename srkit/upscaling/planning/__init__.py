@@ -1,0 +1,1 @@
+"""How an item is to be enlarged, decided before anything is computed: aim, factor, region, tiles."""

@@ -1,0 +1,1 @@
+"""How a network is run on this machine: device, precision, layout, backend, tile shape, and why."""

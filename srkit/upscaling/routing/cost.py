@@ -1,0 +1,63 @@
+"""What a network costs: bytes per input sample, measured on a small tile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from srkit.errors import ModelError
+from srkit.networks.fast import can_be_rewritten
+from srkit.upscaling.planning.plan import Fit
+from srkit.upscaling.planning.tiles import round_up
+from srkit.upscaling.routing.tail import is_two_part
+
+CONCURRENT_MAPS = 2  # a layer's input and output, and a skip connection's worth beside them
+OUTPUT_COPIES = 5  # float32 arrays of the result between the network and the stored type
+EDGE = 16
+
+
+def bytes_per_sample(fitted: Fit, device: str) -> int:
+    """Return the bytes that an input sample costs at the network's widest point."""
+    return _measured(fitted, device, fitted.generator)
+
+
+def bytes_per_trunk_sample(fitted: Fit, device: str) -> int:
+    """Return the bytes that an input sample costs while the tail runs on windows: features, and the result."""
+    trunk = fitted.generator.trunk
+    channels = len(fitted.image_channels)
+    output = 4 * OUTPUT_COPIES * math.prod(fitted.factors) * channels
+    return _measured(fitted, device, trunk) + output if callable(trunk) else output
+
+
+def runs_in_two_parts(generator: nn.Module) -> bool:
+    """Tell whether the trunk can run on more than the tail."""
+    return can_be_rewritten(generator) or is_two_part(generator)
+
+
+def _measured(fitted: Fit, device: str, part: Callable[[Tensor], Tensor]) -> int:
+    edge = [round_up(EDGE, fitted.multiple[a]) for a in fitted.network_axes]
+    channels = 1 if fitted.one_by_one else len(fitted.image_channels)
+    widest = 0
+
+    def watch(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        nonlocal widest
+        tensors = [t for t in (*inputs, output) if isinstance(t, Tensor)]
+        widest = max(widest, sum(t.numel() * t.element_size() for t in tensors))
+
+    leaves = [m for m in fitted.generator.modules() if not any(True for _ in m.children())]
+    hooks = [leaf.register_forward_hook(watch) for leaf in leaves]
+    try:
+        with torch.inference_mode():
+            fitted.generator.eval().to(device)
+            part(torch.zeros(1, channels, *edge, device=device))
+    except RuntimeError as error:
+        raise ModelError(f"the network does not run on an image of {edge} samples: {error}") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    batch = len(fitted.image_channels) if fitted.one_by_one else 1
+    return max(1, CONCURRENT_MAPS * max(1, batch) * widest // math.prod(edge))

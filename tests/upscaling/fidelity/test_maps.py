@@ -1,0 +1,147 @@
+"""Maps of residual and spread, against numpy on the whole image and against networks whose spread is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from upscaling_toys import Mapper, integer_enlarger, load, save
+
+from srkit.degrade import parse
+from srkit.errors import UsageError
+from srkit.grid import Scale
+from srkit.plugins import Plugins
+from srkit.upscaling import Enlarger, upscale
+from srkit.upscaling.enlarging import stream
+from srkit.upscaling.enlarging.engine import prepare
+from srkit.upscaling.fidelity.maps import ensemble
+from srkit.upscaling.fidelity.observation import Observation
+
+TWICE = Scale(2, 2)
+AREA = ({"name": "area"},)
+
+
+class Shifting(nn.Module):
+    """Nearest, with the sample to the left or above mixed in: its mirror images differ."""
+
+    multiple_of, border = 1, 1
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.scale, self.ndim, self.halo, self._axis = (2, 2), 2, (1, 1), axis
+
+    def forward(self, lr: Tensor) -> Tensor:
+        before = torch.cat(
+            [lr.narrow(self._axis, 0, 1), lr.narrow(self._axis, 0, lr.shape[self._axis] - 1)], self._axis
+        )
+        return ((lr + before) / 2).repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def scene(rng: np.random.Generator, size: int = 40) -> np.ndarray:
+    return rng.integers(1000, 5000, (2, size, size)).astype(np.uint16)
+
+
+def enlarger(network: nn.Module) -> Enlarger:
+    return Enlarger("m", TWICE, network, ("row", "column"), degradation=AREA, sha256="0" * 64)
+
+
+def maps_of(tmp_path: Path, plugins: Plugins, model: object, **more: object) -> tuple[np.ndarray, np.ndarray]:
+    report = upscale(
+        tmp_path / "in.npy",
+        tmp_path / "out.npy",
+        model=model,
+        plugins=plugins,
+        maps=True,
+        **more,  # type: ignore[arg-type]
+    )
+    places = report.results[0].maps
+    assert [place.name for place in places] == ["out_residual.npy", "out_spread.npy"]
+    return load(places[0]), load(places[1])
+
+
+def test_the_residual_is_what_consistency_would_add(
+    tmp_path: Path, plugins: Plugins, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "RUN_SAMPLES", 1)
+    lr = scene(rng)
+    save(tmp_path / "in.npy", lr)
+    residual, _ = maps_of(tmp_path, plugins, enlarger(Mapper(lambda x: 0.9 * x)))
+    observation = Observation(parse(AREA), (2, 2), ("row", "column"))
+    seen, _ = observation.degraded(load(tmp_path / "out.npy").astype(np.float32), None)
+    expected, _ = observation.interpolated(lr - seen)
+    assert residual.dtype == np.float32
+    np.testing.assert_allclose(residual, expected, atol=1e-3)
+
+
+def test_a_network_that_mirrors_with_its_image_has_no_spread(
+    tmp_path: Path, plugins: Plugins, rng: np.random.Generator
+) -> None:
+    save(tmp_path / "in.npy", scene(rng))
+    _, spread = maps_of(tmp_path, plugins, enlarger(Mapper(lambda x: 1.1 * x + 3)))
+    assert (spread == 0).all()
+
+
+@pytest.mark.parametrize("tile", [9, None])
+def test_the_spread_is_that_of_eight_mirror_images(
+    tile: int | None, tmp_path: Path, plugins: Plugins, rng: np.random.Generator
+) -> None:
+    """The members mix each sample with its left, right, upper or lower neighbour, two of each."""
+    lr = scene(rng)
+    save(tmp_path / "in.npy", lr)
+    _, spread = maps_of(tmp_path, plugins, enlarger(Shifting(3)), tile=tile)
+    wide = np.pad(lr.astype(np.float64), ((0, 0), (1, 1), (1, 1)), mode="symmetric")
+    neighbours = [wide[:, 1:-1, :-2], wide[:, 1:-1, 2:], wide[:, :-2, 1:-1], wide[:, 2:, 1:-1]]
+    expected = np.stack([(lr + neighbour) / 2 for neighbour in neighbours]).std(axis=0)
+    np.testing.assert_allclose(spread, expected.repeat(2, 1).repeat(2, 2), rtol=1e-3, atol=0.01)
+
+
+def test_nothing_is_known_where_the_input_is_not_valid(
+    tmp_path: Path, plugins: Plugins, rng: np.random.Generator
+) -> None:
+    lr = scene(rng)
+    lr[:, 5:9, 7:20] = 0
+    save(tmp_path / "in.npy", lr)
+    for chart in maps_of(tmp_path, plugins, enlarger(Shifting(2)), options={"toy": {"nodata": 0.0}}):
+        assert np.isnan(chart).tolist() == (lr == 0).repeat(2, 1).repeat(2, 2).tolist()
+
+
+def test_maps_are_made_tile_by_tile_without_a_seam(tmp_path: Path, plugins: Plugins, rng: np.random.Generator) -> None:
+    save(tmp_path / "in.npy", rng.integers(0, 9, (1, 60, 60)).astype(np.uint16))
+    whole = maps_of(tmp_path, plugins, integer_enlarger(TWICE))
+    tiles = maps_of(tmp_path, plugins, integer_enlarger(TWICE), tile=21, overwrite=True)
+    for one, other in zip(whole, tiles, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_torch_is_left_as_it_was(tmp_path: Path, plugins: Plugins, rng: np.random.Generator) -> None:
+    cudnn = torch.backends.cudnn
+    before = (cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic, torch.get_num_threads())
+    save(tmp_path / "in.npy", scene(rng))
+    maps_of(tmp_path, plugins, enlarger(Shifting(2)), tile=9)
+    assert (cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic, torch.get_num_threads()) == before
+
+
+def test_there_are_eight_members_where_axes_are_alike(plugins: Plugins) -> None:
+    from srkit.arrays import ArraySource
+    from srkit.grid import Grid
+
+    def members(spacing: float) -> int:
+        grid = Grid((8, 8), np.diag([1.0, spacing, 1.0]))
+        source = ArraySource(np.zeros((1, 8, 8), np.uint8), grid=grid)
+        return len(ensemble(prepare(plugins, source, enlarger(Mapper(lambda x: x)), domain="toy")))
+
+    assert (members(1.0), members(2.0)) == (8, 4)
+    volume = ArraySource(np.zeros((1, 4, 8, 8), np.uint8), roles={"slice": 0, "row": 1, "column": 2})
+    deep = Enlarger("m", TWICE, Mapper(lambda x: x, (1, 2, 2)), ("slice", "row", "column"))
+    assert len(ensemble(prepare(plugins, volume, deep, domain="toy"))) == 8
+
+
+def test_maps_are_refused_before_anything_is_made(tmp_path: Path, plugins: Plugins, rng: np.random.Generator) -> None:
+    save(tmp_path / "in.npy", scene(rng))
+    save(tmp_path / "out_spread.npy", scene(rng))
+    with pytest.raises(UsageError, match="exists"):
+        maps_of(tmp_path, plugins, "nearest")
+    assert not (tmp_path / "out.npy").exists()
+    with pytest.raises(UsageError, match="whole items"):
+        maps_of(tmp_path, plugins, "nearest", window="0:8,0:8")
