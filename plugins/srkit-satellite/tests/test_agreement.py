@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from srkit_satellite.rules import AGREEMENT_RULES
 
 import srkit
+from srkit.grid import Scale
+from srkit.networks.interpolation import Interpolation
+from srkit.plugins import load_plugins
+from srkit.upscaling import Enlarger
+from srkit.upscaling.fidelity.agreement import CUT
 
 PROFILE = {"driver": "GTiff", "crs": "EPSG:32633", "transform": Affine(10, 0, 500000, 0, -10, 5200000)}
 
@@ -32,6 +38,25 @@ def written(path: Path) -> tuple[np.ndarray, dict, dict]:
     with rasterio.open(path) as dataset:
         tags = dataset.tags()
         return dataset.read().astype(np.float64), tags, json.loads(tags["SRKIT_CONSISTENCY"])
+
+
+@pytest.fixture(scope="module")
+def plugins():
+    return load_plugins(environment={"SRKIT_PLUGINS": "satellite"})
+
+
+@pytest.fixture
+def fields(make):
+    """Fields of grass and soil; red and near infrared."""
+    rows, columns = np.indices((60, 80))
+    grass = (np.sin(rows / 9) * np.cos(columns / 11) > 0).astype(float)
+    red, nir = 2500 - 2100 * grass, 3000 + 1500 * grass
+    texture = np.random.default_rng(4).normal(0, 60, (2, 60, 80))
+
+    def edit(raster):
+        raster.descriptions = ("red", "nir")
+
+    return make("in.tif", np.rint(np.stack([red, nir]) + texture).astype(np.uint16), edit=edit)
 
 
 @pytest.mark.parametrize("profile", ["gtiff", "cog"])
@@ -66,7 +91,7 @@ def test_maps_lie_on_the_outputs_grid_as_named_bands(nodata: float | None, tmp_p
     scene(tmp_path / "in.tif", nodata=nodata)
     report = srkit.upscale(tmp_path / "in.tif", tmp_path / "out.tif", model="lanczos", maps=True)
     output = rasterio.open(tmp_path / "out.tif")
-    for kind, place in zip(("residual", "spread"), report.results[0].maps, strict=True):
+    for kind, place in zip(("residual", "departure", "spread"), report.results[0].maps, strict=True):
         with rasterio.open(place) as chart:
             assert place.name == f"out_{kind}.tif"
             assert (chart.transform, chart.crs, chart.shape) == (output.transform, output.crs, output.shape)
@@ -80,3 +105,40 @@ def test_strength_is_told(tmp_path: Path) -> None:
     scene(tmp_path / "in.tif")
     srkit.upscale(tmp_path / "in.tif", tmp_path / "out.tif", model="nearest", strength=0.5)
     assert written(tmp_path / "out.tif")[1]["SRKIT_STRENGTH"] == "0.5"
+
+
+def test_a_window_is_compared_with_what_it_was_made_of(fields, plugins, tmp_path):
+    report = srkit.upscale(fields, tmp_path / "cut", model="nearest", scale=2, window="10:42,20:70", plugins=plugins)
+    found = report.results[0].consistency
+    assert found.samples == 2 * 32 * 50
+    assert found.relative == 0
+    with rasterio.open(report.results[0].output) as raster:
+        assert json.loads(raster.tags()["SRKIT_CONSISTENCY"])["samples"] == found.samples
+
+
+def test_a_window_under_whole_axes_says_why_it_is_not_compared(fields, plugins, tmp_path):
+    network = Interpolation("bicubic", (2, 2))
+    model = Enlarger("m", Scale(2, 2), network, ("row", "column"), degradation=({"name": "kspace"},), sha256="0" * 64)
+    more = {"model": model, "plugins": plugins, "options": {"satellite": {}}}
+    (whole,) = srkit.upscale(fields, tmp_path / "whole", **more).results
+    assert whole.consistency is not None
+    (cut,) = srkit.upscale(fields, tmp_path / "cut", window="10:42,20:70", **more).results
+    assert cut.consistency is None
+    assert CUT in [finding.text for finding in cut.findings]
+
+
+def test_the_index_of_vegetation_is_compared(fields, plugins, tmp_path):
+    report = srkit.upscale(fields, tmp_path / "out", model="nearest", scale=2, plugins=plugins)
+    assert report.results[0].consistency.ratios == {"NDVI": 0}
+    output = report.results[0].output
+    with rasterio.open(output) as raster:
+        assert json.loads(raster.tags()["SRKIT_CONSISTENCY"])["ratios"] == {"NDVI": 0}
+    with rasterio.open(output, "r+") as raster:
+        raster.write((raster.read(2) * 0.8).astype(np.uint16), 2)
+        red, nir = raster.read().astype(float).reshape(2, 60, 2, 80, 2).mean(axis=(2, 4))
+    with rasterio.open(fields) as raster:
+        wanted_red, wanted_nir = raster.read().astype(float)
+    shift = ((nir - red) / (nir + red) - (wanted_nir - wanted_red) / (wanted_nir + wanted_red)).mean()
+    found = srkit.verify(fields, output, consistency_limit=0.2, plugins=plugins)
+    assert found.consistency.ratios["NDVI"] == pytest.approx(shift, rel=1e-6)
+    assert set(AGREEMENT_RULES.values()) <= {finding.code for finding in found.findings}

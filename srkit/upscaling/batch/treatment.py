@@ -16,7 +16,7 @@ from srkit.plugins import inspect_source, open_source
 from srkit.upscaling.batch.identity import Trace, identity_of, stamp_of, work_of
 from srkit.upscaling.batch.manifest import Earlier
 from srkit.upscaling.batch.report import ItemResult
-from srkit.upscaling.making.charting import check_maps, produce_maps
+from srkit.upscaling.making.charting import Charting
 from srkit.upscaling.making.exhaustion import within_memory
 from srkit.upscaling.making.naming import Naming, check_target, is_there
 from srkit.upscaling.making.production import Manner, Product, foreseen, produce
@@ -105,7 +105,7 @@ class Treatment:
         check_target(target, item, manner.inputs, overwrite=manner.overwrite)
         trace = Trace(identity_of(item), stamp_of(item), work) if self.traced and not manner.dry_run else None
         if manner.maps:
-            check_maps(self.session, item, source, enlarger, target, manner)
+            Charting(self.session, item, source, enlarger, target, manner).check()
 
         def attempt(manner: Manner) -> Product:
             make = foreseen if manner.dry_run else produce
@@ -114,7 +114,7 @@ class Treatment:
         product, manner = within_memory(attempt, target, manner)
         places: tuple[Path, ...] = ()
         if manner.maps and product.forecast is None and not product.shard:
-            places = produce_maps(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
+            places = Charting(self.session, item, source, enlarger, target, manner).produce(product.agreement)
         return ItemResult(
             path=item.path,
             domain=item.domain,

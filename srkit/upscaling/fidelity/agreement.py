@@ -12,7 +12,9 @@ from srkit.errors import OutputError
 WORTH_A_WARNING = 0.05
 ANGLE_WORTH_A_WARNING = 1.0
 BIAS_WORTH_A_WARNING = 0.01
+AGREEMENT_CODE = "agreement"
 UNEVEN = "the output is not compared with the input: part of its scale is resampling, which no degradation undoes"
+CUT = "the window is not compared with the input: the model's degradation needs whole axes"
 UNFIT = "the output is not compared with the input, as the model's degradation does not fit the image"
 
 
@@ -21,7 +23,7 @@ class ChannelAgreement:
     """What ``D(SR) - LR`` is in one channel, in the image's units.
 
     `relative` is the RMSE as a share of the input's standard deviation, `relative_bias` the bias as a share of its
-    mean; None where that is 0. Figures of a channel without a valid sample are 0.
+    mean; None where that is 0. `spread` is that standard deviation. Figures of a channel without a valid sample are 0.
     """
 
     name: str
@@ -30,6 +32,7 @@ class ChannelAgreement:
     largest: float
     relative: float | None
     relative_bias: float | None
+    spread: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,8 @@ class Agreement:
     ratios
         By how much ratios of two channels (NDVI) are others in D(SR) than in LR, in the mean.
     departing_share
-        Share of the input's samples at which the output departs from bicubic interpolation by more than the input
-        differs from sample to sample there: detail that nothing in the input hints at.
+        Share of the input's samples at which the output departs from bicubic interpolation by more than the range
+        of the samples that it interpolates: detail that nothing in the input hints at.
     """
 
     degradation: tuple[Mapping[str, Any], ...]

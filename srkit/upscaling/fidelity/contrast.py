@@ -12,16 +12,17 @@ from srkit.image import Array, BoolArray, Encoding
 LEAST_SHARE_OF_SPREAD = 0.01
 
 
-def contrast(lr: Array, valid: BoolArray | None, factors: Sequence[int]) -> Array:
-    """Return the range of ``(C, *spatial)`` values over each sample and its neighbours along the axes that grow.
+def contrast(lr: Array, valid: BoolArray | None, radii: Sequence[int]) -> Array:
+    """Return the range of ``(C, *spatial)`` values over each sample and its neighbours, as many as `radii` says.
 
     Only valid samples count; it is negative infinity where there is none.
     """
     high, low = lr, lr
     if valid is not None:
         high, low = (np.where(valid, lr, lr.dtype.type(end)) for end in (-math.inf, math.inf))
-    for axis in (axis for axis, factor in enumerate(factors, start=1) if factor > 1):
-        high, low = _wider(high, axis, np.maximum), _wider(low, axis, np.minimum)
+    for axis, radius in enumerate(radii, start=1):
+        for _ in range(radius):
+            high, low = _wider(high, axis, np.maximum), _wider(low, axis, np.minimum)
     return np.subtract(high, low, out=np.full_like(high, -np.inf), where=high >= low)
 
 

@@ -1,7 +1,9 @@
-"""Maps beside an output: where it disagrees with its input, and where the network is not sure of itself.
+"""Maps beside an output: where it disagrees with its input, departs from it, and is not sure of itself.
 
-The residual is what consistency would add at first, ``U(LR - D(SR))``. The spread is the standard deviation of a
-self-ensemble (Timofte et al. 2016, eight-fold): the network on the image and its mirror images, mirrored back.
+The residual is what consistency would add at first, ``U(LR - D(SR))``. The departure is ``|SR - U(LR)|`` in shares of
+the range of LR as far as U looks; above 1 is detail that nothing in the input hints at. The spread is the standard
+deviation of a self-ensemble (Timofte et al. 2016, eight-fold): the network on the image and its mirror images,
+mirrored back.
 """
 
 from __future__ import annotations
@@ -18,17 +20,22 @@ from torch import Tensor, nn
 from srkit.grid import Window
 from srkit.image import Array, BoolArray, Channel, Encoding, OutputPlan, Source
 from srkit.upscaling.enlarging.engine import Job, read, run
-from srkit.upscaling.enlarging.stream import Piece, through
+from srkit.upscaling.enlarging.stream import Piece, Stage, through
 from srkit.upscaling.fidelity.consistency import both, of_channels
+from srkit.upscaling.fidelity.contrast import contrast
+from srkit.upscaling.fidelity.figures import only
 from srkit.upscaling.fidelity.measurement import read_again
 from srkit.upscaling.fidelity.observation import Observation
 
-KINDS = ("residual", "spread")
+KINDS = ("residual", "departure", "spread")
 SAME = 1e-3  # spacings that differ by a smaller share are equal
 
 
 def map_plan(plan: OutputPlan, kind: str, images: Sequence[int]) -> OutputPlan:
-    """Return the plan of a map of the output of `plan`: float32, in the image's units, NaN where nothing is known."""
+    """Return the plan of a map of the output of `plan`: float32, NaN where nothing is known.
+
+    Residual and spread are in the image's units.
+    """
     channels = tuple(Channel(f"{kind} {plan.channels[i].name}") for i in images)
     marked = any(value is not None for value in (*plan.encoding.nodata, *plan.encoding.reserved))
     encoding = Encoding(np.dtype(np.float32), nodata=(math.nan,) * len(channels) if marked else ())
@@ -36,11 +43,8 @@ def map_plan(plan: OutputPlan, kind: str, images: Sequence[int]) -> OutputPlan:
     return replace(plan, channels=channels, encoding=encoding, provenance=replace(plan.provenance, methods=methods))
 
 
-def residual(
-    output: Source, source: Source, observation: Observation, images: Sequence[int], axis: int
-) -> Iterator[Piece]:
-    """Yield the map of the residual of `output`, on the grid that `source` becomes, ascending along `axis`."""
-    stage = Residual(source, observation, images)
+def staged(output: Source, stage: Stage, axis: int) -> Iterator[Piece]:
+    """Yield the map that `stage` makes of a finished `output`, ascending along `axis`."""
     yield from through(read_again(output, axis), stage.grid, [stage], axis)
 
 
@@ -66,6 +70,40 @@ class Residual:
         if known is not None:
             difference = np.where(known, difference, difference.dtype.type(0))
         values, _ = self._observation.interpolated(difference)
+        return _map_piece(given.window, given.frame, values, valid).part(window)
+
+
+class Departure:
+    """A `Stage` on the output's grid: ``|SR - U(LR)| / (contrast of LR + least)`` of the image channels.
+
+    `least` is one number per image channel, in its units, above 0: what a departure must be to count at all.
+    """
+
+    def __init__(self, source: Source, observation: Observation, images: Sequence[int], least: Sequence[float]) -> None:
+        self.grid = source.grid.upscaled(observation.factors)
+        self._source, self._observation, self._images = source, observation, list(images)
+        self._least = np.array(least).reshape(-1, *[1] * source.grid.ndim)
+
+    def needs(self, window: Window) -> Window:
+        """Return the same samples, to whole samples of the input."""
+        return window.downscaled(self._observation.factors).upscaled(self._observation.factors)
+
+    def apply(self, given: Piece, window: Window) -> Piece:
+        """Return the map's samples in `window`."""
+        seen, factors, images = self._observation, self._observation.factors, self._images
+        place = given.window.downscaled(factors)
+        near = seen.around(place, seen.halo, self._source.grid)
+        block = read(self._source, near, given.frame)
+        lr, known = block.values[images], of_channels(block.valid, images)
+        inner = place.relative_to(near)
+        interpolated = seen.interpolated(lr, known)[0][(slice(None), *inner.upscaled(factors).slices)]
+        around = contrast(lr, known, seen.halo)[(slice(None), *inner.slices)]
+        share = np.where(np.isfinite(around), around, 0) + self._least
+        for axis, factor in enumerate(factors, start=1):
+            share = share.repeat(factor, axis=axis)
+        valid = of_channels(given.valid, images)
+        values = only(given.values[images], valid) - only(interpolated, valid)
+        values = (np.abs(values) / share).astype(lr.dtype)
         return _map_piece(given.window, given.frame, values, valid).part(window)
 
 

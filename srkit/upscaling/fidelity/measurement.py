@@ -119,7 +119,7 @@ class Measurement:
         departure = np.abs(
             np.subtract(sr.values, interpolated.values, out=np.zeros_like(sr.values), where=_all(inside))
         )
-        around = _part(Block(contrast(lr.values, lr.valid, factors), lr.valid), near, window)
+        around = _part(Block(contrast(lr.values, lr.valid, self._observation.halo), lr.valid), near, window)
         known = _finite(around)
         excess = np.subtract(
             peaks(departure, factors), around.values, out=np.zeros_like(around.values), where=_all(known)
@@ -151,6 +151,7 @@ class Measurement:
             largest=float(errors.largest[index]),
             relative=rmse / spread if spread > 0 else None,
             relative_bias=bias / mean if mean else None,
+            spread=spread,
         )
 
 

@@ -11,7 +11,7 @@ from srkit.errors import ModelError, UsageError
 from srkit.grid import Scale
 from srkit.image import Provenance, Source
 from srkit.networks.interpolation import KINDS
-from srkit.upscaling.fidelity.agreement import ANGLE_WORTH_A_WARNING, BIAS_WORTH_A_WARNING, Agreement
+from srkit.upscaling.fidelity.agreement import AGREEMENT_CODE, ANGLE_WORTH_A_WARNING, BIAS_WORTH_A_WARNING, Agreement
 from srkit.upscaling.fidelity.measurement import gathered, read_again
 from srkit.upscaling.fidelity.observation import Observation, observed_by
 from srkit.upscaling.planning.enlarger import model_named
@@ -74,7 +74,7 @@ def judged(agreement: Agreement, limit: float | None, codes: Mapping[str, str]) 
         return [], ()
     most = LIMIT if limit is None else limit
     differs = f"degraded again, it differs from the input by {agreement.relative:.3g} of its spread"
-    radiometric = codes.get("radiometric", "agreement")
+    radiometric = codes.get("radiometric", AGREEMENT_CODE)
     if agreement.relative > most:
         wrong = [Finding("failure", f"{differs}, more than {most:g}", radiometric)]
         passed: list[tuple[str, str]] = []

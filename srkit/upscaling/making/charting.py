@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from srkit.domain import Item
@@ -12,8 +12,10 @@ from srkit.image import OutputPlan, Source
 from srkit.plugins import create_sink
 from srkit.upscaling.enlarging.engine import Job, prepare
 from srkit.upscaling.enlarging.slabs import assemble
-from srkit.upscaling.enlarging.stream import Piece
-from srkit.upscaling.fidelity.maps import KINDS, map_plan, residual, spread
+from srkit.upscaling.enlarging.stream import Piece, Stage
+from srkit.upscaling.fidelity.agreement import Agreement
+from srkit.upscaling.fidelity.contrast import least_departure
+from srkit.upscaling.fidelity.maps import KINDS, Departure, Residual, map_plan, spread, staged
 from srkit.upscaling.fidelity.observation import Observation, observation_of
 from srkit.upscaling.making.naming import check_target
 from srkit.upscaling.making.production import Manner
@@ -23,6 +25,8 @@ from srkit.upscaling.planning.enlarger import Enlarger
 from srkit.upscaling.planning.plan import narrowed, output_plan, provenance
 from srkit.upscaling.session import Session
 
+SMALLEST = 1e-30  # a departure in an image without any contrast is as good as infinite
+
 
 def map_target(target: Path, item: Item, kind: str) -> Path:
     """Return where a map lies: ``scan_x2_residual.nii.gz`` beside ``scan_x2.nii.gz``."""
@@ -30,45 +34,67 @@ def map_target(target: Path, item: Item, kind: str) -> Path:
     return target.with_name(f"{target.name[:cut]}_{kind}{target.name[cut:]}")
 
 
-def check_maps(session: Session, item: Item, source: Source, enlarger: Enlarger, target: Path, manner: Manner) -> None:
-    """Raise UsageError, OutputError or RecipeError where maps cannot be made, before anything is.
+@dataclass(frozen=True, eq=False, slots=True)
+class Charting:
+    """The maps of one item's output at `target`."""
 
-    `target` is the output's.
-    """
-    if not item.suffix:
-        raise UsageError(f"{item.path}: maps lie beside an output of one file; choose a format that is one")
-    if manner.region is not None or manner.shape is not None or manner.shard is not None or manner.join:
-        raise UsageError(f"{item.path}: maps are made of whole items at a whole --scale; leave --maps out")
-    job, _, plan = _planned(session, item, source, enlarger, manner)
-    for kind in KINDS:
-        place = map_target(target, item, kind)
-        check_target(place, item, manner.inputs, overwrite=manner.overwrite)
-        create_sink(session.plugins, item.domain, place, source, map_plan(plan, kind, job.fitted.image_channels))
+    session: Session
+    item: Item
+    source: Source
+    enlarger: Enlarger
+    target: Path
+    manner: Manner
 
-
-def produce_maps(
-    session: Session, item: Item, source: Source, *, enlarger: Enlarger, target: Path, manner: Manner
-) -> tuple[Path, ...]:
-    """Write the maps of the output at `target`, and return where they are.
-
-    Raises OutputError where one cannot be written; the output itself is there already.
-    """
-    job, observation, plan = _planned(session, item, source, enlarger, manner)
-    images = job.fitted.image_channels
-    output = reopened(session, item, target)
-
-    def pieces(kind: str, axis: int) -> Iterator[Piece]:
-        return residual(output, job.source, observation, images, axis) if kind == "residual" else spread(job, axis)
-
-    places = []
-    try:
+    def check(self) -> None:
+        """Raise UsageError, OutputError or RecipeError where maps cannot be made, before anything is."""
+        item, manner = self.item, self.manner
+        if not item.suffix:
+            raise UsageError(f"{item.path}: maps lie beside an output of one file; choose a format that is one")
+        if manner.region is not None or manner.shape is not None or manner.shard is not None or manner.join:
+            raise UsageError(f"{item.path}: maps are made of whole items at a whole --scale; leave --maps out")
+        job, _, plan = self._planned()
         for kind in KINDS:
-            places.append(map_target(target, item, kind))
-            made = _Map(session, item, source, map_plan(plan, kind, images))
-            made.write(places[-1], manner, lambda axis, kind=kind: pieces(kind, axis))  # type: ignore[misc]  # a default
-    finally:
-        output.close()
-    return tuple(places)
+            place = map_target(self.target, item, kind)
+            check_target(place, item, manner.inputs, overwrite=manner.overwrite)
+            chart = map_plan(plan, kind, job.fitted.image_channels)
+            create_sink(self.session.plugins, item.domain, place, self.source, chart)
+
+    def produce(self, agreement: Agreement | None) -> tuple[Path, ...]:
+        """Write the maps, and return where they are; `agreement` tells how the input spreads.
+
+        Raises OutputError where one cannot be written; the output itself is there already.
+        """
+        job, observation, plan = self._planned()
+        images = job.fitted.image_channels
+        output = reopened(self.session, self.item, self.target)
+        stages = _stages(job, observation, agreement)
+
+        def pieces(kind: str, axis: int) -> Iterator[Piece]:
+            return staged(output, stages[kind], axis) if kind in stages else spread(job, axis)
+
+        places = []
+        try:
+            for kind in KINDS:
+                places.append(map_target(self.target, self.item, kind))
+                made = _Map(self.session, self.item, self.source, map_plan(plan, kind, images))
+                made.write(places[-1], self.manner, lambda axis, kind=kind: pieces(kind, axis))  # type: ignore[misc]  # a default
+        finally:
+            output.close()
+        return tuple(places)
+
+    def _planned(self) -> tuple[Job, Observation, OutputPlan]:
+        return _planned(self.session, self.item, self.source, self.enlarger, self.manner)
+
+
+def _stages(job: Job, observation: Observation, agreement: Agreement | None) -> dict[str, Stage]:
+    """Return what makes the maps of a finished output."""
+    images = job.fitted.image_channels
+    spreads = [channel.spread for channel in agreement.channels] if agreement else [0.0] * len(images)
+    least = [least_departure(spread, job.source.encoding) or SMALLEST for spread in spreads]
+    return {
+        "residual": Residual(job.source, observation, images),
+        "departure": Departure(job.source, observation, images, least),
+    }
 
 
 def _planned(

@@ -18,7 +18,7 @@ from srkit.plugins import create_sink
 from srkit.upscaling.enlarging.engine import Job, prepare, run
 from srkit.upscaling.enlarging.overlap import overlapped
 from srkit.upscaling.enlarging.slabs import StoredSlab, as_written, assemble, slabs_per_frame
-from srkit.upscaling.fidelity.agreement import Agreement
+from srkit.upscaling.fidelity.agreement import AGREEMENT_CODE, CUT, UNEVEN, UNFIT, Agreement
 from srkit.upscaling.fidelity.consistency import Enforced
 from srkit.upscaling.fidelity.measurement import gathered
 from srkit.upscaling.fidelity.observation import Observation, observation_of
@@ -119,9 +119,7 @@ def produce(
                 overlapped(job, plan, lambda job: _keep_shard(journal, job, plan, sink.slab, manner.step))
                 return Product(ready.findings, job.route, shard=str(manner.shard))
         output = _Output(sink, plan, target, journal)
-        seen_whole = job.part is None and job.grid == job.network_grid
-        observation = ready.observation if seen_whole else None
-        agreement = overlapped(job, plan, lambda job: _write(output, job, observation, manner))
+        agreement = overlapped(job, plan, lambda job: _write(output, job, ready.compared, manner))
         written = Written(sink.slab, output.checksums, sink.lossless)
         findings = verify(session, item, part, staged=staging.path, plan=plan, written=written)
         kinds = staging.kinds
@@ -158,15 +156,24 @@ class _Ready:
     plan: OutputPlan
     part: Source
     journal: Journal | None
-    observation: Observation | None
+    compared: _Compared | None
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Compared:
+    """What an output is compared with, and how that is seen from it."""
+
+    source: Source
+    observation: Observation
+    images: tuple[int, ...]
 
 
 def _ready(session: Session, item: Item, source: Source, *, enlarger: Enlarger, target: Path, manner: Manner) -> _Ready:
     enlarger, seen = narrowed(replace(enlarger, strength=manner.strength), source)
     job = prepare(session.plugins, seen, enlarger, domain=item.domain, wishes=manner.wishes, shape=manner.shape)
     doubts = suitability(enlarger, job)
-    observation = _observation(session, item, job, enlarger, manner)
+    observation, unseen = _observation(session, item, job, enlarger, manner)
     job, told = _on_region(item, job, manner)
     part = source if job.part is None else cut(item, source, job.part)
     journal = _journal(session, item, enlarger, target, job, manner) if manner.keeps else None
@@ -174,27 +181,39 @@ def _ready(session: Session, item: Item, source: Source, *, enlarger: Enlarger, 
         with _Guard(target):
             job = replace(job, route=Route.from_json(journal.claim(job.route.as_json(), anew=manner.overwrite)))
     spec = {} if job.normalizer is None else dict(job.normalizer.spec)
-    route = {"device": job.route.device, "precision": job.route.precision}
-    plan = output_plan(seen, job.grid, job.fitted, provenance(enlarger, spec, route), session.of(item.domain))
+    made = provenance(enlarger, spec, {"device": job.route.device, "precision": job.route.precision})
+    plan = output_plan(seen, job.grid, job.fitted, made, session.of(item.domain))
     if manner.consistency and observation is not None:
         job, plan = _agreeing(job, plan, observation)
+    compared = None
+    if observation is not None and not unseen:
+        compared = _Compared(narrowed(enlarger, part)[1], observation, job.fitted.image_channels)
     if job.part is not None:
         plan = replace(plan, grid=part.grid.upscaled(job.fitted.factors), encoding=part.encoding)
-    return _Ready(job, plan, part, journal, observation, (*doubts, *told, *on_size(plan)))
+    return _Ready(job, plan, part, journal, compared, (*doubts, *unseen, *told, *on_size(plan)))
 
 
-def _observation(session: Session, item: Item, job: Job, enlarger: Enlarger, manner: Manner) -> Observation | None:
-    """Return how the input is seen from the output; None where that cannot be said, and nobody insists."""
+def _observation(
+    session: Session, item: Item, job: Job, enlarger: Enlarger, manner: Manner
+) -> tuple[Observation | None, tuple[Finding, ...]]:
+    """Return how the input is seen from the output, None where that cannot be said; and why both are not compared."""
     if not job.fitted.image_channels:
-        return None
+        return None, ()
     try:
         observation = observation_of(session.plugins, item.domain, job.source, enlarger)
         observation.least_gain(len(job.fitted.image_channels))  # fails where the steps do not fit the image
-    except (RecipeError, PluginError):
+    except (RecipeError, PluginError) as error:
         if manner.consistency or manner.consistency_limit is not None:
             raise
-        return None
-    return observation
+        return None, (Finding("warning", f"{UNFIT}: {error}", AGREEMENT_CODE),)
+    reason = UNEVEN if job.grid != job.network_grid else ""
+    if manner.region is not None and None in observation.margin:
+        reason = CUT
+    if not reason:
+        return observation, ()
+    if manner.consistency_limit is not None:
+        raise UsageError(f"{item.path}: {reason}; leave --consistency-limit out")
+    return observation, (Finding("info", reason, AGREEMENT_CODE),)
 
 
 def _agreeing(job: Job, plan: OutputPlan, observation: Observation) -> tuple[Job, OutputPlan]:
@@ -274,20 +293,20 @@ class _Output:
             yield slab
 
 
-def _write(output: _Output, job: Job, observation: Observation | None, manner: Manner) -> Agreement | None:
-    """Write all slabs, and return how far they agree with the input as it is seen by `observation`."""
+def _write(output: _Output, job: Job, compared: _Compared | None, manner: Manner) -> Agreement | None:
+    """Write all slabs, and return how far they agree with what they are compared with."""
     sink = output.sink
     with ExitStack() as stack:
         with _Guard(output.target):
             sink.__enter__()
         stack.push(_Leaving(sink, output.target))
         slabs = output.written(_slabs(job, output.plan, sink.slab, output.journal, manner.step))
-        if observation is None:
+        if compared is None:
             for _ in slabs:
                 pass
             return None
         pieces = (piece for slab in slabs for piece in as_written(slab, output.plan, sink.slab.axis))
-        agreement = gathered(pieces, job.source, observation, job.fitted.image_channels, sink.slab.axis)
+        agreement = gathered(pieces, compared.source, compared.observation, compared.images, sink.slab.axis)
         agreement.check(manner.consistency_limit)
         if hasattr(sink, "conclude"):
             with _Guard(output.target):

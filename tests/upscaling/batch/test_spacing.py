@@ -14,6 +14,7 @@ from srkit.models.file import ModelInfo, save_model
 from srkit.networks.srresnet import SRResNet
 from srkit.plugins import Plugins
 from srkit.upscaling import upscale
+from srkit.upscaling.fidelity.agreement import UNEVEN
 from srkit.upscaling.making.comparison import compare
 
 SHAPE = (11, 40, 33)  # slices, rows, columns
@@ -97,6 +98,19 @@ def test_a_spacing_that_a_whole_factor_makes_is_that_factor(plugins: Plugins, tm
     run(plugins, volume, tmp_path / "b.npy", scale=2)
     assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
     assert result.scale == "2x2x1"
+
+
+@pytest.mark.parametrize("consistency", [False, True])
+def test_what_is_resampled_after_the_model_says_why_it_is_not_compared(
+    plugins: Plugins, tmp_path: Path, volume: Path, consistency: bool
+) -> None:
+    result = run(plugins, volume, tmp_path / "b.npy", spacing=1.0, consistency=consistency)
+    assert result.consistency is None
+    assert UNEVEN in [finding.text for finding in result.findings]
+    assert UNEVEN in [finding.text for finding in compare(volume, tmp_path / "b.npy", plugins=plugins).findings]
+    with pytest.raises(UsageError, match="--consistency-limit"):
+        run(plugins, volume, tmp_path / "c.npy", spacing=1.0, consistency_limit=0.2)
+    assert not (tmp_path / "c.npy").exists()
 
 
 @pytest.mark.parametrize("tile", [12, 17])

@@ -11,9 +11,11 @@ from srkit.errors import OutputError, UsageError
 from srkit.grid import Scale
 from srkit.plugins import Plugins
 from srkit.upscaling import Enlarger, UpscaleReport, upscale
+from srkit.upscaling.fidelity.agreement import UNFIT
 
 TWICE = Scale(2, 2)
 MTF = ({"name": "gaussian", "mtf": 0.3},)
+KSPACE = ({"name": "kspace"},)
 
 
 def scene(rng: np.random.Generator, size: int = 70) -> np.ndarray:
@@ -61,11 +63,17 @@ def test_consistency_makes_the_written_counts_agree(tmp_path: Path, plugins: Plu
     assert "consistent in 10 rounds" in json.loads((tmp_path / "out.json").read_text())["by"]
 
 
-def test_tiles_and_slabs_leave_no_seam(tmp_path: Path, plugins: Plugins, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("degradation", [MTF, KSPACE], ids=["local", "whole axes"])
+def test_tiles_and_slabs_leave_no_seam(
+    degradation: tuple, tmp_path: Path, plugins: Plugins, rng: np.random.Generator
+) -> None:
     save(tmp_path / "in.npy", scene(rng, 150))
-    run(tmp_path, plugins, wrong(), consistency=True)
-    options = {"toy": {"slab": 3}}
-    run(tmp_path, plugins, wrong(), "tiles.npy", consistency=True, tile=17, options=options)
+    (whole,) = run(tmp_path, plugins, wrong(degradation), consistency=True).results
+    ways = {"consistency": True, "tile": 17, "options": {"toy": {"slab": 3}}}
+    (tiles,) = run(tmp_path, plugins, wrong(degradation), "tiles.npy", **ways).results
+    assert whole.consistency is not None
+    assert whole.consistency.relative < 0.01
+    assert tiles.consistency == whole.consistency
     np.testing.assert_array_equal(load(tmp_path / "out.npy"), load(tmp_path / "tiles.npy"))
 
 
@@ -139,5 +147,6 @@ def test_a_degradation_that_does_not_fit_is_no_reason_to_fail(
     unfit = wrong(({"name": "gaussian", "mtf": [0.3, 0.3, 0.3]},))
     (result,) = run(tmp_path, plugins, unfit).results
     assert result.consistency is None
+    assert any(UNFIT in finding.text for finding in result.findings if finding.level == "warning")
     with pytest.raises(RecipeError):
         run(tmp_path, plugins, unfit, "asked.npy", consistency=True)

@@ -56,8 +56,10 @@ def maps_of(tmp_path: Path, plugins: Plugins, model: object, **more: object) -> 
         **more,  # type: ignore[arg-type]
     )
     places = report.results[0].maps
-    assert [place.name for place in places] == ["out_residual.npy", "out_spread.npy"]
-    return load(places[0]), load(places[1])
+    assert [place.name for place in places] == ["out_residual.npy", "out_departure.npy", "out_spread.npy"]
+    residual, departure, spread = (load(place) for place in places)
+    assert departure.shape == residual.shape
+    return residual, spread
 
 
 def test_the_residual_is_what_consistency_would_add(
@@ -72,6 +74,28 @@ def test_the_residual_is_what_consistency_would_add(
     expected, _ = observation.interpolated(lr - seen)
     assert residual.dtype == np.float32
     np.testing.assert_allclose(residual, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_the_departure_is_above_one_where_nothing_hints_at_the_detail(
+    short: bool, tmp_path: Path, plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if short:
+        monkeypatch.setattr(stream, "RUN_SAMPLES", 1)
+    rows, columns = np.indices((40, 40))
+    lr = np.where(columns < 20, 1000, 1000 + 3000 * ((rows + columns) % 2)).astype(np.uint16)[None]
+    lr[0, 20, 5] = 1001
+    lr[0, 30:33, 30:33] = 7
+    save(tmp_path / "in.npy", lr)
+
+    def inventing(x: torch.Tensor) -> torch.Tensor:
+        return torch.where(x == 1001, 2001, x)
+
+    maps_of(tmp_path, plugins, enlarger(Mapper(inventing)), options={"toy": {"nodata": 7.0}})
+    departure = load(tmp_path / "out_departure.npy")
+    assert np.argwhere(departure > 1).tolist() == [[0, 40, 10], [0, 40, 11], [0, 41, 10], [0, 41, 11]]
+    assert departure[0, :, 24:].max(initial=0, where=~np.isnan(departure[0, :, 24:])) > 0.1
+    assert np.isnan(departure).tolist() == (lr == 7).repeat(2, 1).repeat(2, 2).tolist()
 
 
 def test_a_network_that_mirrors_with_its_image_has_no_spread(

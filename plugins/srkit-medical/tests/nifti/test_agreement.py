@@ -40,9 +40,10 @@ def test_maps_lie_where_the_output_lies(tmp_path: Path) -> None:
     lr = volume(tmp_path / "in.nii.gz")
     report = srkit.upscale(tmp_path / "in.nii.gz", tmp_path / "out.nii.gz", model="lanczos", maps=True, **MRI)
     output = nibabel.load(tmp_path / "out.nii.gz")
-    assert [place.name for place in report.results[0].maps] == ["out_residual.nii.gz", "out_spread.nii.gz"]
-    residual, spread = (nibabel.load(place) for place in report.results[0].maps)
-    for chart in (residual, spread):
+    kinds = ["residual", "departure", "spread"]
+    assert [place.name for place in report.results[0].maps] == [f"out_{kind}.nii.gz" for kind in kinds]
+    residual, departure, spread = (nibabel.load(place) for place in report.results[0].maps)
+    for chart in (residual, departure, spread):
         assert chart.shape == output.shape
         assert chart.get_data_dtype() == np.float32
         np.testing.assert_array_equal(chart.affine, output.affine)
