@@ -57,9 +57,10 @@ def set_geometry(dataset: Dataset, series: Series, plan: OutputPlan, derived: De
         dataset.SpacingBetweenSlices = ds(derived.spacing_mm)
     if resliced or derived.nearest.tile is not None:
         _set_or_remove(dataset, "SliceLocation", None if derived.location is None else ds(derived.location))
-        same = dataset.get("ImagesInAcquisition") == len(series.instances)
-        _set_or_remove(dataset, "ImagesInAcquisition", str(plan.frames * plan.grid.shape[0]) if same else None)
+    if dataset.get("ImagesInAcquisition") != len(series.instances):  # else readers look for as many volumes
+        _set_or_remove(dataset, "ImagesInAcquisition", None)
     if resliced:
+        _set_or_remove(dataset, "ImagesInAcquisition", str(plan.frames * plan.grid.shape[0]))
         _set_or_remove(dataset, "NumberOfSlices", plan.grid.shape[0])
         _set_or_remove(dataset, "ImageIndex", derived.number)
     scrub.set_nested_spacings(dataset)

@@ -19,6 +19,7 @@ from srkit_medical.dicom.compressing import syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, keeps_private
 from srkit_medical.dicom.grouping import Series
 from srkit_medical.dicom.instance import Layout
+from srkit_medical.dicom.moments import moment_of_acquisition
 from srkit_medical.dicom.rescale import common_rescale
 
 Fault = tuple[str, str]
@@ -162,6 +163,21 @@ def check_display(case: Evidence) -> Iterator[Fault]:
             yield "11", f"{keyword} is not the source's"
 
 
+def check_moment(case: Evidence) -> Iterator[Fault]:
+    """Expect the time at which the nearest source was acquired: of a mosaic, its tile."""
+    tile = case.derived.nearest.tile
+    if tile is None or not tile.delay_s:
+        if _differs(case, "AcquisitionTime"):
+            yield "W4", "AcquisitionTime is not that of the nearest source"
+        return
+    given, before = (moment_of_acquisition(dataset) for dataset in (case.output, case.source))
+    if given is None or before is None:
+        if given is not before:
+            yield "W4", "AcquisitionTime came or went"
+    elif abs((given - before).total_seconds() - tile.delay_s) > 1e-5:
+        yield "W4", "AcquisitionTime is not when the slice of the mosaic was acquired"
+
+
 def check_references(case: Evidence) -> Iterator[Fault]:
     """Expect the slices that it came from, each with the purpose, and not itself among them."""
     items = case.output.get("SourceImageSequence") or ()
@@ -210,7 +226,8 @@ _MAY_COME_BACK = (
 
 CHECKS: tuple[Callable[[Evidence], Iterator[Fault]], ...] = (
     check_position, check_spacing, check_slices, check_image_type, check_patient_space, check_patient_and_study,
-    check_series, check_instance, check_loss, check_samples, check_display, check_references, check_origin, check_file,
+    check_series, check_instance, check_loss, check_samples, check_display, check_moment, check_references,
+    check_origin, check_file,
 )  # fmt: skip
 
 

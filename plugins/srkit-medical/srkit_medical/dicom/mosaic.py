@@ -7,7 +7,7 @@ as nibabel reads it; the sheet's position is that of a single slice of the sheet
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isqrt
+from math import isfinite, isqrt
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from srkit_medical.dicom.instance import Instance, MosaicError, Tile, is_interpo
 from srkit_medical.dicom.reading import READ_ERRORS, Elements, UnfitError, quiet, read_attributes
 
 _MOST_TILES = 1000
+_UNREADABLE = "is a Siemens mosaic whose CSA header cannot be read"
 
 
 def read_slices(path: Path) -> tuple[Instance, ...]:
@@ -35,7 +36,9 @@ def read_slices(path: Path) -> tuple[Instance, ...]:
 
 def _tiles(sheet: Instance) -> tuple[Instance, ...]:
     header = read_attributes(sheet.path)
-    count, normal = _count_and_normal(header)
+    csa = _csa(header)
+    count, normal = _count_and_normal(csa)
+    delays = _delays_s(csa, count)
     across = isqrt(count - 1) + 1
     rows, columns = sheet.shape
     if rows % across or columns % across:
@@ -54,7 +57,7 @@ def _tiles(sheet: Instance) -> tuple[Instance, ...]:
         replace(
             first,
             plane=replace(plane, position=plane.position + k * sheet.spacing_mm * normal),
-            tile=Tile(k // across, k % across, across),
+            tile=Tile(k // across, k % across, across, delays[k]),
         )
         for k in range(count)
     )
@@ -67,19 +70,37 @@ def _first_plane(sheet: Instance, shape: tuple[int, int]) -> Plane:
     return replace(plane, position=plane.position + shift)
 
 
-def _count_and_normal(header: Dataset) -> tuple[int, FloatArray]:
+def _csa(header: Dataset) -> dict[str, Any]:
     with quiet():
         from nibabel.nicom import csareader  # which warns of itself
 
         try:
-            csa: dict[str, Any] = csareader.get_csa_header(header) or {"tags": {}}
+            found: dict[str, Any] | None = csareader.get_csa_header(header)
+        except (*READ_ERRORS, csareader.CSAError):
+            raise UnfitError(_UNREADABLE) from None
+    return found or {"tags": {}}
+
+
+def _count_and_normal(csa: dict[str, Any]) -> tuple[int, FloatArray]:
+    with quiet():
+        from nibabel.nicom import csareader
+
+        try:
             count = int(csareader.get_n_mosaic(csa) or 0)
             normal = np.array(csareader.get_slice_normal(csa), dtype=np.float64)
-        except (*READ_ERRORS, csareader.CSAError, AssertionError):
-            raise UnfitError("is a Siemens mosaic whose CSA header cannot be read") from None
+        except (*READ_ERRORS, csareader.CSAError):
+            raise UnfitError(_UNREADABLE) from None
     if not 1 <= count <= _MOST_TILES or normal.shape != (3,) or not abs(np.linalg.norm(normal) - 1) < 1e-2:
         raise UnfitError(
             "is a Siemens mosaic without its CSA header (0029,1010), which says how many slices it holds; "
             "export it again with private attributes"
         )
     return count, normal / np.linalg.norm(normal)
+
+
+def _delays_s(csa: dict[str, Any], count: int) -> list[float]:
+    """Return how long after AcquisitionTime each slice was acquired (MosaicRefAcqTimes); zeros where none says."""
+    items = csa["tags"].get("MosaicRefAcqTimes", {}).get("items") or ()
+    if len(items) != count or not all(isinstance(item, int | float) and isfinite(item) for item in items):
+        return [0.0] * count
+    return [float(item) / 1000 for item in items]

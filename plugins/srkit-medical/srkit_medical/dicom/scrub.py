@@ -21,13 +21,24 @@ REMOVED = (
 
 SPACING_KEYWORDS = ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices")
 _HISTORY = tag_for_keyword("OriginalAttributesSequence")  # tells of edits in the past: stays as it is
-_ALLOWED = {
-    ("Philips MR Imaging DD 001", 0x2005, 0x0D),
-    ("Philips MR Imaging DD 001", 0x2005, 0x0E),
-    ("Philips PET Private Group", 0x7053, 0x00),
-    ("Philips PET Private Group", 0x7053, 0x09),
-}
-"""Private elements without which values cannot be understood: creator, group, low byte of the element."""
+_Private = tuple[str, int, int]  # creator, group, low byte of the element
+_SCALES: frozenset[_Private] = frozenset(
+    {
+        ("Philips MR Imaging DD 001", 0x2005, 0x0D),
+        ("Philips MR Imaging DD 001", 0x2005, 0x0E),
+        ("Philips PET Private Group", 0x7053, 0x00),
+        ("Philips PET Private Group", 0x7053, 0x09),
+    }
+)
+"""Private elements without which values cannot be understood."""
+_TIMES: frozenset[_Private] = frozenset(
+    {
+        ("Philips Imaging DD 001", 0x2001, 0x08),  # PhaseNumber; without it TriggerTime reads as one of the heart
+        ("SIEMENS MR SDI 02", 0x0021, 0xFE),  # a frame's group, with nothing left in it but
+        ("SIEMENS MR SDI 02", 0x0021, 0x04),  # TimeAfterStart
+    }
+)
+"""Private numbers without which readers misunderstand when a slice was acquired."""
 
 
 def scrub(dataset: Dataset, *, keep_private: bool) -> None:
@@ -47,7 +58,7 @@ def drop_scales(dataset: Dataset, *, keep_private: bool) -> None:
     """
     _prune(
         dataset,
-        lambda data, tag: tag.is_private and _is_allowed(data, tag) and not (tag.is_private_creator and keep_private),
+        lambda data, tag: _is_allowed(data, tag, _SCALES) and not (tag.is_private_creator and keep_private),
     )
 
 
@@ -95,13 +106,15 @@ def _is_stale(tag: BaseTag) -> bool:
     return tag.group >> 8 in (0x50, 0x60) or (tag.element == 0 and tag.group > 2)
 
 
-def _is_allowed(dataset: Dataset, tag: BaseTag) -> bool:
+def _is_allowed(dataset: Dataset, tag: BaseTag, allowed: frozenset[_Private] = _SCALES | _TIMES) -> bool:
+    if not tag.is_private:
+        return False
     if tag.is_private_creator:
         inside = [t for t in dataset.keys() if t.group == tag.group and t.element >> 8 == tag.element]  # noqa: SIM118  iterating a Dataset decodes every element
-        return any(_is_allowed(dataset, t) for t in inside)
+        return any(_is_allowed(dataset, t, allowed) for t in inside)
     creator = dataset.get(BaseTag((tag.group << 16) | (tag.element >> 8)))
     name = str(creator.value).strip() if creator is not None else ""
-    return (name, tag.group, tag.element & 0xFF) in _ALLOWED
+    return (name, tag.group, tag.element & 0xFF) in allowed
 
 
 def _is_sequence(dataset: Dataset, tag: BaseTag) -> bool:

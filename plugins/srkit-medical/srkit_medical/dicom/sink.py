@@ -16,6 +16,7 @@ from srkit_medical.dicom.compressing import require_encoder, syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, derived_slice, keeps_private
 from srkit_medical.dicom.enhanced.sink import EnhancedSink
 from srkit_medical.dicom.enhanced.source import EnhancedSource
+from srkit_medical.dicom.moments import delay_acquisition
 from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_whole
 from srkit_medical.dicom.source import SLICE, DicomSource
 
@@ -83,6 +84,8 @@ class DicomSink:
         lineage.set_derivation(dataset, series, plan, derived)
         lineage.set_references(dataset, derived)
         lineage.set_dates(dataset, first)
+        if derived.nearest.tile is not None:
+            delay_acquisition(dataset, derived.nearest.tile.delay_s)
         attributes.set_pixels(dataset, stored, series.first.layout, syntax_for(plan))
         uid = uids.instance_uid(self._series_uid, derived.index, dataset.PixelData)
         attributes.set_file_meta(dataset, uid, derived.nearest.sop_class, plan)

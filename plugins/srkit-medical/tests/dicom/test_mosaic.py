@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import nibabel
@@ -66,6 +67,42 @@ def test_each_slice_names_its_mosaic_once_and_says_nothing_of_tiles(mosaics: Pat
         assert "MOSAIC" not in dataset.ImageType
         assert "SliceLocation" not in dataset
         assert (0x0029, 0x1010) not in dataset
+
+
+@pytest.mark.filterwarnings("ignore:The DICOM readers are highly experimental")
+def test_each_slice_says_when_it_was_acquired(mosaics: Path, enlarge) -> None:
+    from nibabel.nicom import csareader
+
+    header = csareader.get_csa_header(dcmread(mosaics / "0.dcm"))
+    delays_ms = np.array(header["tags"]["MosaicRefAcqTimes"]["items"])
+    assert len(set(delays_ms)) > 40
+    output = enlarge(mosaics, "1")
+    whole = float(dcmread(mosaics / "0.dcm").AcquisitionTime)
+    times = [float(dcmread(path).AcquisitionTime) for path in output.files[:48]]
+    minutes = np.floor(np.array(times) / 100) - np.floor(whole / 100)
+    np.testing.assert_allclose(np.array(times) - 40 * minutes - whole, delays_ms / 1000, atol=1e-4)
+
+
+def test_a_time_that_is_the_whole_sheets_is_found(mosaics: Path, enlarge) -> None:
+    output = enlarge(mosaics, "1")
+    dataset = dcmread(output.files[7])
+    dataset.AcquisitionTime = dcmread(mosaics / "0.dcm").AcquisitionTime
+    dataset.save_as(output.files[7])
+    found = verify_series(output.source, output.folder, output.plan)
+    assert [finding.code for finding in found] == ["W4"]
+    assert "mosaic" in found[0].text
+
+
+@pytest.mark.slow
+def test_dcm2niix_finds_when_each_slice_was_acquired(mosaics: Path, enlarge, run_judge, tmp_path: Path) -> None:
+    (mosaics / "1000.dcm").unlink()
+    timings = []
+    for name, folder in (("a", mosaics), ("b", enlarge(mosaics, "2").folder)):
+        (tmp_path / name).mkdir()
+        run_judge("dcm2niix", "-z", "n", "-b", "y", "-f", "volume", "-o", tmp_path / name, folder)
+        timings.append(json.loads((tmp_path / name / "volume.json").read_text())["SliceTiming"])
+    assert len(timings[1]) == 48
+    np.testing.assert_allclose(timings[1], timings[0], atol=0.02)  # it reads clocks in single precision
 
 
 @pytest.mark.slow

@@ -233,6 +233,34 @@ def test_private_attributes_go_at_any_depth_save_those_that_scale_values(rich_fo
     assert private == {0x20050010: "Philips MR Imaging DD 001", 0x2005100E: 0.25}
 
 
+def test_what_tells_apart_volumes_and_times_stays(make: Make, enlarge) -> None:
+    def of_phases(dataset: Dataset, k: int) -> None:
+        dataset.private_block(0x2001, "Philips Imaging DD 001", create=True).add_new(0x08, "IS", "1")
+        dataset.private_block(0x2001, "Philips Imaging DD 001").add_new(0x09, "FL", 0.0)
+        group = _item()
+        group.private_block(0x0021, "SIEMENS MR SDI 02", create=True).add_new(0x04, "DS", "0.25")
+        group.private_block(0x0021, "SIEMENS MR SDI 02").add_new(0x06, "LO", "private")
+        block = dataset.private_block(0x0021, "SIEMENS MR SDI 02", create=True)
+        block.add_new(0xFE, "SQ", Sequence([group]))
+        dataset.RescaleSlope, dataset.RescaleIntercept = str(1 + k), "0"
+
+    dataset = enlarge(make(edit=of_phases)).datasets[0]
+    kept = {
+        element.tag for element in dataset.iterall() if element.tag.is_private and not element.tag.is_private_creator
+    }
+    assert kept == {0x20011008, 0x002110FE, 0x00211004}
+
+
+@pytest.mark.parametrize(
+    ("stated", "scale", "expected"), [(6, "2", 6), (6, "1,1,2", 12), (1, "2", None), (9, "2", None)]
+)
+def test_a_count_of_images_is_true_or_gone(make: Make, enlarge, stated: int, scale: str, expected: int | None) -> None:
+    def counted(dataset: Dataset, k: int) -> None:
+        dataset.ImagesInAcquisition = stated
+
+    assert all(d.get("ImagesInAcquisition") == expected for d in enlarge(make(edit=counted), scale).datasets)
+
+
 def test_private_attributes_stay_on_request(rich_folder: Path, enlarge) -> None:
     dataset = enlarge(rich_folder, keep_private=True).datasets[0]
     assert dataset[0x20051010].value == "private"
