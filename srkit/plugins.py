@@ -338,7 +338,8 @@ def discover(
     items = [entry for entry in settled if isinstance(entry, Item)]
     claimed = {path for item in items for path in item.paths}
     claimed |= {path for entry in skipped.values() for path in entry.others}
-    refused = [entry for entry in settled if isinstance(entry, Skipped)]
+    answered = claimed | set(skipped)
+    refused = [entry for entry in settled if isinstance(entry, Skipped) and entry.path not in answered]
     rest = [entry for path, entry in skipped.items() if path not in claimed]
     return sorted([*items, *refused, *rest], key=lambda entry: (str(entry.path), getattr(entry, "key", "")))
 

@@ -269,6 +269,16 @@ def test_a_claim_outweighs_a_complaint_about_the_same_file(installed, image: Pat
     assert [type(e) for e in found(installed(one=owner("one"), two=grumbler), image.parent)] == [Item]
 
 
+def test_a_complaint_outweighs_a_claim_of_a_domain_that_was_not_named(installed, image: Path) -> None:
+    grumbler = owner("two") + (
+        "\n@srkit.hookimpl\ndef srkit_discover(root):\n"
+        "    return [srkit.Skipped(path, 'looks broken') for path, _ in srkit.files_below(root)]\n"
+    )
+    (entry,) = found(installed(one=owner("one"), two=grumbler), image.parent, "two")
+    assert isinstance(entry, Skipped)
+    assert entry.reason == "looks broken"
+
+
 def test_the_domains_options_reach_discovery(installed, image: Path) -> None:
     text = GOOD.format(name="toy") + (
         "\n@srkit.hookimpl\ndef srkit_discover(root, options):\n"

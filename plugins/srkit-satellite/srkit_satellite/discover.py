@@ -11,6 +11,7 @@ from typing import Any
 from srkit import InputError, Item, Skipped, files_below
 from srkit_satellite.domain import NAME
 from srkit_satellite.georeference import Georeference
+from srkit_satellite.images import chosen_images, holds_several
 from srkit_satellite.opening import JPEG_MAGIC, PNG_MAGIC, driver_of, first_bytes, open_raster
 from srkit_satellite.places import Footprint, footprint_of, groups_of
 from srkit_satellite.product import MTD_MARK, Product, is_product, read_product
@@ -46,7 +47,7 @@ def discover(root: Path, options: Mapping[str, Any]) -> Iterator[Item | Skipped]
         yield remote
         return
     found: list[Found] = []
-    for entry in _everything(list(files_below(root)), virtual=bool(options.get("allow_vrt")), named=root.is_file()):
+    for entry in _everything(list(files_below(root)), options, named=root.is_file()):
         if isinstance(entry, Skipped):
             yield entry
         else:
@@ -88,8 +89,9 @@ def _mosaics(found: list[Found]) -> list[tuple[Path, ...]]:
     return [known.setdefault(members, tuple(found[i].item.path for i in members)) for members in tiles]
 
 
-def _everything(files: list[tuple[Path, str]], *, virtual: bool, named: bool) -> Iterator[Found | Skipped]:
+def _everything(files: list[tuple[Path, str]], options: Mapping[str, Any], *, named: bool) -> Iterator[Found | Skipped]:
     """Yield products, virtual rasters if asked for (or a word on one that was `named`), and then all else."""
+    virtual = bool(options.get("allow_vrt"))
     taken: set[Path] = set()
     for path, folder in files:
         if path in taken or not is_product(path):
@@ -106,9 +108,8 @@ def _everything(files: list[tuple[Path, str]], *, virtual: bool, named: bool) ->
         if path not in taken and path.suffix.lower() == ".vrt" and (virtual or named) and is_virtual(path):
             yield _virtual(path, folder) if virtual else Skipped(path, REFUSAL)
             continue
-        found = None if path in taken else _look(path, folder)
-        if found is not None:
-            yield found
+        if path not in taken:
+            yield from _look(path, folder, str(options.get("subdatasets", "")))
 
 
 def _virtual(path: Path, folder: str) -> Found | Skipped:
@@ -136,42 +137,44 @@ def _groups(product: Product, folder: str) -> Iterator[Found | Skipped]:
         yield Found(Item(paths, NAME, folder=folder, stem=f"{product.name}_{key}", suffix=".tif", key=key), footprint)
 
 
-def _look(path: Path, folder: str) -> Found | Skipped | None:
-    suffix = path.suffix.lower()
-    if suffix in SIDE_SUFFIXES:
-        return None
+def _look(path: Path, folder: str, wanted: str) -> Iterator[Found | Skipped]:
+    """Yield the raster that a file holds, or those of several that are `wanted`."""
+    if path.suffix.lower() in SIDE_SUFFIXES:
+        return
     try:
         driver = driver_of(path)
         if driver is None:
-            return _impostor(path, suffix)
-        dataset = open_raster(path)
+            yield from _impostor(path, path.suffix.lower())
+            return
+        with open_raster(path) as dataset:
+            yield from _found_in(dataset, path, folder, wanted)
     except InputError as error:
-        return Skipped(path, str(error).removeprefix(f"{path}: "))
-    with dataset:
-        tied = Georeference.of(dataset)
-        footprint, placement = footprint_of(dataset, tied), placement_of(dataset, tied)
-    if not tied.kinds and driver == "GTiff" and suffix not in TIFF_SUFFIXES:
-        return None  # a camera's raw file, a microscope's slide
-    item = Item(
-        (path,),
-        NAME,
-        "sure" if tied.kinds else "possible",
-        folder=folder,
-        stem=path.stem,
-        suffix=path.suffix if suffix in TIFF_SUFFIXES and driver == "GTiff" else ".tif",
-    )
-    return Found(item, footprint, placement)
+        yield Skipped(path, str(error).removeprefix(f"{path}: "))
 
 
-def _impostor(path: Path, suffix: str) -> Skipped | None:
-    """Return what is wrong with a file that is named like a raster and is none; None for all other files."""
+def _found_in(dataset: Any, path: Path, folder: str, wanted: str) -> Iterator[Found]:
+    tied, named = Georeference.of(dataset), path.suffix.lower() in TIFF_SUFFIXES
+    if not tied.kinds and dataset.driver == "GTiff" and not named:
+        return  # a camera's raw file, a microscope's slide
+    suffix = path.suffix if named and dataset.driver == "GTiff" else ".tif"
+    item = Item((path,), NAME, "sure" if tied.kinds else "possible", folder=folder, stem=path.stem, suffix=suffix)
+    if wanted and holds_several(dataset):
+        for image in chosen_images(item, dataset, wanted):
+            yield _found_again(image, {})
+    else:
+        yield Found(item, footprint_of(dataset, tied), placement_of(dataset, tied))
+
+
+def _impostor(path: Path, suffix: str) -> Iterator[Skipped]:
+    """Yield what is wrong with a file that is named like a raster and is none; nothing for all other files."""
     if suffix not in (*TIFF_SUFFIXES, *JP2_SUFFIXES):
-        return None
+        return
     start = first_bytes(path)
     kind = "TIFF" if suffix in TIFF_SUFFIXES else "JPEG 2000"
     if not start:
-        return Skipped(path, f"is named like a {kind} file and is empty; fetch it again")
-    if start.startswith(PNG_MAGIC) or start.startswith(JPEG_MAGIC):
+        yield Skipped(path, f"is named like a {kind} file and is empty; fetch it again")
+    elif start.startswith(PNG_MAGIC) or start.startswith(JPEG_MAGIC):
         held = "PNG" if start.startswith(PNG_MAGIC) else "JPEG"
-        return Skipped(path, f"is named like a {kind} file and holds {held}; rename it")
-    return Skipped(path, f"is named like a {kind} file and is none; fetch it again, or remove it")
+        yield Skipped(path, f"is named like a {kind} file and holds {held}; rename it")
+    else:
+        yield Skipped(path, f"is named like a {kind} file and is none; fetch it again, or remove it")

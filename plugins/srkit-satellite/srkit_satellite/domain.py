@@ -34,6 +34,13 @@ OPTIONS = (
     Option("mosaic", bool, False, "write mosaic.vrt too, which opens all outputs of the call as one image"),
     Option("allow_remote", bool, False, "read a GeoTIFF at an address (https://…) piece by piece, without fetching it"),
     Option("allow_vrt", bool, False, "treat virtual rasters (.vrt) too; such a file can read any file of this machine"),
+    Option(
+        "subdatasets",
+        str,
+        "",
+        "the images of TIFF files that hold several: all, or numbers from 1, as 1,3; each becomes a file of its own",
+        selects=True,
+    ),
     Option("assign_crs", str, "", "the CRS of rasters that have a transform and state none, such as EPSG:32633"),
     Option(
         "saturated",

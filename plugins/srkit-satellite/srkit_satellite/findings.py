@@ -167,6 +167,6 @@ def _on_container(dataset: Any) -> Iterator[Finding]:
     if dataset.subdatasets:
         yield Finding(
             "refusal",
-            f"the file holds {len(dataset.subdatasets)} images; extract one (gdal_translate {dataset.subdatasets[0]})",
+            f"the file holds {len(dataset.subdatasets)} images; say which with --subdatasets, as all, or 1",
             "G14",
         )

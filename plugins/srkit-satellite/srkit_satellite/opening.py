@@ -95,11 +95,11 @@ def open_raster(path: Path) -> Any:
     if driver is None:
         raise InputError(f"{path}: is no raster that srkit reads (GeoTIFF, JPEG 2000, ENVI); convert it to GeoTIFF")
     _check_side_files(path)
-    dataset = _opened(path, driver)
+    dataset = open_quietly(path, driver)
     if driver == "GTiff" and _says_nothing(dataset) and world_file(path, driver):
         dataset.close()
         with rasterio.Env(GDAL_GEOREF_SOURCES="PAM,TABFILE,WORLDFILE,INTERNAL"):
-            dataset = _opened(path, driver)
+            dataset = open_quietly(path, driver)
     try:
         check_claims(path, dataset)
     except InputError:
@@ -108,11 +108,15 @@ def open_raster(path: Path) -> Any:
     return dataset
 
 
-def _opened(path: Path, driver: str) -> Any:
+def open_quietly(path: Path, driver: str, place: str = "") -> Any:
+    """Open the file at `path`, or the `place` in it by GDAL's name, with one driver and no warning.
+
+    Raises InputError where that fails.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # becomes a finding
-            return rasterio.open(path.absolute(), driver=driver)
+            return rasterio.open(place or path.absolute(), driver=driver)
     except (*GDAL_ERRORS, ValueError) as error:
         raise InputError(f"{path}: claims to be {driver} and cannot be opened ({cause_of(error, path)})") from error
 

@@ -15,6 +15,7 @@ from srkit import Block, Encoding, InputError, Item, Provenance, Role, Slab, Win
 from srkit_satellite.bands import bands_of
 from srkit_satellite.georeference import Georeference
 from srkit_satellite.ground import ground_sizes
+from srkit_satellite.images import KEY, open_image
 from srkit_satellite.opening import (
     GDAL_ERRORS,
     cause_of,
@@ -184,6 +185,11 @@ def open_item(item: Item, options: Mapping[str, Any]) -> RasterSource:
         return RasterSource(item.path, options, stack)
     if is_remote(item.path):
         return RasterSource(item.path, options, Stack(open_remote(item.path), (), item.path.name, "GTiff, elsewhere"))
+    if item.key.startswith(KEY):
+        stack = Stack(
+            open_image(item.path, item.key), item.paths, f"{item.path.name}, {item.key}", f"GTiff, {item.key}"
+        )
+        return RasterSource(item.path, options, stack)
     if not item.key:
         source = RasterSource(item.path, options)
         if len(item.mosaic) > 1:

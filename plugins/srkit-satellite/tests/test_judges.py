@@ -31,18 +31,6 @@ def test_means_of_the_output_lie_where_the_input_lies(make, tmp_path, scale):
         np.testing.assert_array_equal(found.read(), values)
 
 
-def test_container_is_refused_with_the_names_of_its_images(tmp_path, capsys):
-    path = tmp_path / "pages.tif"
-    with rasterio.open(path, "w", driver="GTiff", width=9, height=9, count=1, dtype="uint8", **UTM) as raster:
-        raster.write(np.ones((1, 9, 9), np.uint8))
-    options = {"driver": "GTiff", "width": 9, "height": 9, "count": 1, "dtype": "uint8", "APPEND_SUBDATASET": "YES"}
-    with rasterio.open(path, "w", **options, **UTM) as raster:
-        raster.write(np.ones((1, 9, 9), np.uint8))
-    assert run(["upscale", str(path), "-o", str(tmp_path / "out.tif"), "--model", "nearest"]) == 4
-    assert "GTIFF_DIR:1" in capsys.readouterr().err
-    assert not (tmp_path / "out.tif").exists()
-
-
 def test_geolocation_array_is_refused_with_advice(make, tmp_path, capsys):
     words = {"X_DATASET": "lon.tif", "Y_DATASET": "lat.tif", "PIXEL_STEP": "1", "LINE_STEP": "1"}
     values = np.ones((1, 9, 9), np.uint8)
