@@ -18,6 +18,7 @@ from srkit import __version__
 from srkit.cli.failures import exit_code_of
 from srkit.cli.printing import warn
 from srkit.cli.session import Session
+from srkit.cli.termination import termination_as_interrupt
 
 # command -> module, function, whether the domains' options belong to it
 COMMANDS = {
@@ -112,7 +113,7 @@ def run(arguments: list[str] | None = None) -> int:
     )
     logging.captureWarnings(capture=False)
     _print_any_name()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), termination_as_interrupt():
         warnings.showwarning = _show_warning
         try:
             typer.main.get_command(make_app())(args=given, prog_name="srkit")

@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import warnings
 from collections import deque
 from collections.abc import Generator, Iterable
@@ -25,7 +26,8 @@ from srkit.upscaling.batch.treatment import Treatment, failed
 from srkit.upscaling.routing.memory import default_budget
 
 END_S = 30.0  # for a process to clean up after itself
-DIED = 5
+DIED, INTERRUPTED = 5, 130
+ENDING = (signal.SIGINT, signal.SIGTERM)
 Numbered = tuple[int, ItemResult]
 
 
@@ -120,6 +122,8 @@ def _last_words(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         return f"its process was ended by {name}; if memory ran out, give fewer --workers or less --memory"
+    if exitcode == INTERRUPTED:
+        return "its process was told to end; start again with --resume or --skip-existing"
     return f"its process ended by itself with code {exitcode}; try the item alone, with --workers 1"
 
 
@@ -127,17 +131,21 @@ def _work(pipe: Connection, treatment: Treatment, threads: int, level: int) -> N
     """Treat what comes through `pipe` until it is closed; this is all that a process does."""
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     warnings.simplefilter("ignore")  # what libraries say may quote the files
-    signal.signal(signal.SIGINT, _interrupted)
+    for number in ENDING:
+        signal.signal(number, _interrupted)
     tune_allocator()
     torch.set_num_threads(threads)
     try:
         while True:
             pipe.send(treatment.treat_guarded(pipe.recv()))
-    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+    except (EOFError, BrokenPipeError):
         return
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def _interrupted(*_: Any) -> None:
-    """Interrupt once: a second Ctrl-C, or that of the parent, must not interrupt the cleaning up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Interrupt once: a second signal, or that of the parent, must not interrupt the cleaning up."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

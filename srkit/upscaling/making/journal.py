@@ -24,7 +24,7 @@ from srkit.grid import Slab, Window
 from srkit.image import Array
 from srkit.upscaling.enlarging.slabs import StoredSlab
 from srkit.upscaling.making.shard import WHOLE, Shard
-from srkit.upscaling.making.staging import hidden_path, make_parents
+from srkit.upscaling.making.staging import PRIVATE, hidden_path, make_parents
 
 MARK = "resume"
 HASHED = 2**16  # bytes at a file's start: headers
@@ -161,7 +161,8 @@ class Journal:
 
     def _begin_work(self, head: dict[str, Any]) -> None:
         """Write the head unless it is there: several machines may begin at once."""
-        make_parents(self.folder)
+        make_parents(self.folder.parent)
+        self.folder.mkdir(PRIVATE, exist_ok=True)
         own = self.folder / f"head-{os.uname().nodename}-{os.getpid()}.json"
         own.write_text(json.dumps({**head, "call": self._call}), encoding="utf-8")
         try:

@@ -18,6 +18,8 @@ from srkit.upscaling.making.naming import FileId, file_id
 
 NAME_LIMIT = 150  # bytes of a name that is reused in a hidden one; file systems allow 255
 HARDLY_FREE = 64 * 1024  # bytes; below, a failure that says nothing is put down to the disk
+PRIVATE = 0o700
+"""Mode of folders for what is in the making: whoever may read the output in the end, nobody else looks on."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +54,7 @@ class Staging:
         try:
             self._made = make_parents(self.target.parent)
             _sweep(self.target)
-            self._folder.mkdir()
+            self._folder.mkdir(PRIVATE)
         except OSError as error:
             self._remove()
             raise output_error(error, self.target) from error
