@@ -5,7 +5,8 @@ from srkit.upscaling.batch.pipeline import upscale
 from srkit.upscaling.batch.report import ItemInspection, ItemResult, UpscaleReport
 from srkit.upscaling.enlarging.engine import enlarge, enlarge_whole
 from srkit.upscaling.enlarging.stream import Piece, Stage
-from srkit.upscaling.planning.enlarger import Enlarger, EnlargerShelf
+from srkit.upscaling.planning.enlarger import Enlarger
+from srkit.upscaling.planning.shelf import EnlargerShelf
 from srkit.upscaling.routing.route import Wishes
 
 __all__ = [

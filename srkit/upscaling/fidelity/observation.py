@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from srkit.degrade import apply, margin
+from srkit.degrade.alike import is_alike
 from srkit.domain import Degradation
 from srkit.grid import Grid, Role, Scale, Window
 from srkit.image import Array, BoolArray, Source
@@ -84,8 +85,7 @@ class Observation:
 
     def degraded(self, sr: Array, valid: BoolArray | None) -> tuple[Array, BoolArray | None]:
         """Return D of `sr` ``(C, *spatial)``, and where it is known; sizes are multiples of the factors."""
-        alike = all(step.function is None and _is_for_all(step.parameters) for step in self.degradation.steps)
-        return _normalised(self._down, sr, valid, alike=alike)
+        return _normalised(self._down, sr, valid, alike=is_alike(self.degradation))
 
     def interpolated(self, lr: Array, valid: BoolArray | None = None) -> tuple[Array, BoolArray | None]:
         """Return U of `lr` ``(C, *spatial)``, bicubic interpolation, and where it is known."""
@@ -122,12 +122,6 @@ class Observation:
     def _network_axes(self) -> tuple[tuple[int, ...], tuple[Role, ...]]:
         found = [(axis, role) for axis, role in enumerate(self.roles) if role is not None]
         return tuple(axis for axis, _ in found), tuple(role for _, role in found)
-
-
-def _is_for_all(parameters: Mapping[str, Any]) -> bool:
-    """Tell whether a step does the same to every channel: it has no list of numbers, one for each."""
-    lists = [value for key, value in parameters.items() if key != "axes" and isinstance(value, (list, tuple))]
-    return not any(len(value) > 1 for value in lists)
 
 
 def _normalised(
