@@ -21,8 +21,8 @@ from srkit.upscaling.making.exhaustion import within_memory
 from srkit.upscaling.making.naming import Naming, check_target, is_there
 from srkit.upscaling.making.production import Manner, Product, foreseen, produce
 from srkit.upscaling.planning.aim import Aim
-from srkit.upscaling.planning.enlarger import EnlargerShelf
 from srkit.upscaling.planning.plan import scale_text, scale_words
+from srkit.upscaling.planning.shelf import EnlargerShelf
 from srkit.upscaling.session import Session
 
 TileStep = Callable[[int, int], None]
