@@ -19,8 +19,9 @@ from srkit.upscaling.making.naming import MANIFEST, Naming, check_collisions, fi
 from srkit.upscaling.making.production import Manner
 from srkit.upscaling.making.shard import MERGE, Shard, repeatable
 from srkit.upscaling.planning.aim import Aim, ScaleLike, SpacingLike
-from srkit.upscaling.planning.enlarger import Enlarger, EnlargerShelf, model_named
+from srkit.upscaling.planning.enlarger import Enlarger, model_named
 from srkit.upscaling.planning.region import Region
+from srkit.upscaling.planning.shelf import EnlargerShelf
 from srkit.upscaling.routing.memory import bytes_of
 from srkit.upscaling.routing.route import Wishes
 from srkit.upscaling.session import Session
