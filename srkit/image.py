@@ -323,6 +323,7 @@ class Normalizer(Protocol):
 class Provenance:
     """How an output came about. No dates: same input, model and options give the same bytes.
 
+    `route` holds ``device`` and ``precision``, and ``backend`` where another runtime than torch computed the network.
     `methods` says of each output channel how it was enlarged: by the model's name, ``bicubic`` or ``repeated``.
     `strength` is the model's share where its result was mixed with interpolation. `consistency` holds the ``rounds``
     by which the output was made to agree with its input, and the ``degradation`` it was compared under; empty where
@@ -353,8 +354,9 @@ class Provenance:
         mixed = "" if self.strength == 1 else f", strength {self.strength:g}"
         agreeing = f", consistent in {self.consistency['rounds']} rounds" if self.consistency else ""
         part = f", of it x{self.route['network_scale']} by the model" if "network_scale" in self.route else ""
+        runtime = f", computed by {self.route['backend']}" if "backend" in self.route else ""
         made = f"srkit {self.version} super-resolution x{self.scale}{part}, model {self.model}{digest}"
-        return f"{made}{mixed}{agreeing} ({how})"
+        return f"{made}{runtime}{mixed}{agreeing} ({how})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,13 @@ def test_provenance_is_one_ascii_sentence() -> None:
     assert len(text) <= 80
 
 
+def test_provenance_names_a_runtime_other_than_torch() -> None:
+    route = {"device": "cpu", "precision": "fp32"}
+    assert "computed" not in Provenance("0.1.0", "mri-x2", None, "2", route).sentence()
+    text = Provenance("0.1.0", "mri-x2", None, "2", {**route, "backend": "onnxruntime"}).sentence()
+    assert "model mri-x2, computed by onnxruntime" in text
+
+
 def test_channels_are_images_unless_they_say_otherwise() -> None:
     assert Channel("red").role == "image"
 

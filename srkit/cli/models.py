@@ -1,4 +1,4 @@
-"""`srkit models`: the models at hand, and what one says about itself."""
+"""`srkit models`: the models at hand, what one says about itself, and one as a file for other programs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import typer
 
 from srkit.cli.printing import print_json, print_table
 from srkit.cli.session import session_of
-from srkit.errors import ModelError, nearest_known
+from srkit.errors import ModelError, UsageError, nearest_known
 
 if TYPE_CHECKING:
     from srkit.models.info import ModelInfo
     from srkit.models.shelf import ShelfEntry
 
-app = typer.Typer(help="Show the models at hand.", no_args_is_help=True)
+app = typer.Typer(help="Show the models at hand, and export them.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.callback()
 def models() -> None:
-    """Show the models at hand."""
+    """Show the models at hand, and export them."""
 
 
 @app.command("list")
@@ -83,6 +83,36 @@ def show(
     rows = [[name, _text(value)] for name, value in _description(info).items() if name not in ("card", "training")]
     print_table(["what", "value"], [["file", path], *rows])
     print(info.card)
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A model's name, or the path of its file.")],
+    to: Annotated[str, typer.Option("--to", metavar="onnx", help="The format; onnx is the one there is.")],
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Write a model's network for other programs, and check that it computes the same there.
+
+    Such a file maps network range to network range; normalising, tiling and georeferencing are srkit's.
+    """
+    from srkit.models.file import load_model
+    from srkit.models.shelf import list_models
+    from srkit.upscaling.routing.exporting import export_onnx
+
+    if to != "onnx":
+        raise UsageError(f"no format {to!r} to export to (known: onnx)")
+    plugins = session_of(context).plugins
+    path, _ = _found(model, list_models(plugins))
+    exported = export_onnx(load_model(path, plugins), file, overwrite=overwrite)
+    if json:
+        print_json(exported)
+        return
+    print(f"{exported.path}  (ONNX, opset {exported.opset}, within {exported.deviation:.1g} of the range of torch)")
+    multiple = f", lengths in multiples of {exported.multiple_of}" if exported.multiple_of > 1 else ""
+    print(f"{', '.join(exported.input)} -> {', '.join(exported.output)}{multiple}")
 
 
 def _found(model: str, entries: Sequence[ShelfEntry]) -> tuple[Path, ModelInfo]:

@@ -132,6 +132,15 @@ def upscale(
         str,
         typer.Option("--precision", metavar="auto|fp32|bf16", help="auto takes bf16 where it is fast and harmless."),
     ] = "auto",
+    backend: Annotated[
+        str,
+        typer.Option(
+            "--backend",
+            metavar="NAME",
+            help="What computes the network: auto (torch), onnxruntime or openvino; torch's own are plain, rewritten "
+            "and fused.",
+        ),
+    ] = "auto",
     memory: Annotated[
         str | None,
         typer.Option("--memory", metavar="SIZE", help="Budget for tiles, as 4G; by default a quarter of what is free."),
@@ -174,6 +183,7 @@ def upscale(
             plugins=session.plugins,
             progress=progress,
             precision=precision,
+            backend=None if backend == "auto" else backend,
             memory=memory,
             bands=_bands(bands, by_position),
             extra_bands=extra_bands,

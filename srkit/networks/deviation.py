@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +17,17 @@ PERCENTILE = 0.999
 
 
 def measure_deviation(network: nn.Module, dtype: torch.dtype = torch.bfloat16) -> dict[str, float]:
+    """Return what `deviation_of` says of `network` as it is run in `dtype`."""
+    ndim = int(getattr(network, "ndim", 2))
+    return deviation_of(network, lambda reference: accelerated(reference, dtype, fused=fusing_works(ndim, dtype)))
+
+
+def deviation_of(network: nn.Module, other: Callable[[nn.Module], nn.Module]) -> dict[str, float]:
     """Return ``rms`` and ``p999`` (99.9th percentile) of the deviation, in percent of the float32 output's range.
 
-    On a fixed image of waves, edges and noise in -1..1, the network's range. `network` is left as it is. Empty where
-    there is nothing to be said: it cannot run on such an image, or its output is constant or no number.
+    That is, of the network that `other` makes of a float32 copy of `network`, on a fixed image of waves, edges and
+    noise in -1..1, the network's range. `network` is left as it is. Empty where there is nothing to be said: it
+    cannot run on such an image, or its output is constant or no number.
     """
     reference = copy.deepcopy(network).cpu().float().eval()
     ndim = int(getattr(reference, "ndim", 2))
@@ -27,7 +35,7 @@ def measure_deviation(network: nn.Module, dtype: torch.dtype = torch.bfloat16) -
     try:
         with torch.inference_mode():
             wanted = reference(lr).double()
-            found = accelerated(reference, dtype, fused=fusing_works(ndim, dtype))(lr).double()
+            found = other(reference)(lr).double()
     except (RuntimeError, IndexError):
         return {}
     spread, error = float(wanted.max() - wanted.min()), (found - wanted).abs().flatten()

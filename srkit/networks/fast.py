@@ -38,6 +38,8 @@ class FastSRResNet(nn.Module):
     ----------
     tail_halo
         LR pixels per axis on whose features `tail` depends beyond a tile, exactly.
+    layout
+        How images lie in memory: channels last.
     """
 
     def __init__(self, network: SRResNet, dtype: torch.dtype = torch.float32, *, fused: bool = False) -> None:
@@ -47,6 +49,7 @@ class FastSRResNet(nn.Module):
         self.tail_halo = tuple(_tail_reach(network, axis) for axis in range(network.ndim))
         self.input_range = network.input_range
         self.dtype = dtype
+        self.layout = torch.channels_last if network.ndim == 2 else torch.channels_last_3d
         plain = cast(SRResNet, folded(network))
         self._fused = fused
         self.head = self._layer(plain.head[0], _slope(plain.head[1]))
@@ -67,8 +70,7 @@ class FastSRResNet(nn.Module):
         low, high = self.input_range
         if (low, high) != (-1.0, 1.0):
             lr = (lr + 1) * ((high - low) / 2) + low
-        layout = torch.channels_last if self.ndim == 2 else torch.channels_last_3d
-        shallow: Tensor = self.head(lr.to(self.dtype).contiguous(memory_format=layout))
+        shallow: Tensor = self.head(lr.to(self.dtype).contiguous(memory_format=self.layout))
         features = shallow.clone(memory_format=torch.preserve_format)
         for first, second in zip(self.first, self.second, strict=True):
             features = _adding(second)(features, first(features))

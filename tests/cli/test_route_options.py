@@ -17,7 +17,11 @@ def test_explain_says_how_and_why_on_stderr(run: Run, image: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("option", "value", "words"),
-    [("--precision", "fp8", "no precision 'fp8'"), ("--memory", "plenty", "no amount of memory")],
+    [
+        ("--precision", "fp8", "no precision 'fp8'"),
+        ("--memory", "plenty", "no amount of memory"),
+        ("--backend", "onyx", "no backend"),
+    ],
 )
 def test_wishes_that_make_no_sense_end_with_2(
     run: Run, image: Path, tmp_path: Path, option: str, value: str, words: str

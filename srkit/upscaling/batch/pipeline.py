@@ -50,6 +50,7 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
     plugins: Plugins | None = None,
     progress: Progress | None = None,
     precision: str | None = None,
+    backend: str | None = None,
     device: str | None = None,
     tile: int | None = None,
     memory: int | str | None = None,
@@ -101,8 +102,9 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         Options of domains, by the domain's name.
     progress
         Told (tiles done, tiles in all, item).
-    precision, device, tile
-        Wishes for the route; by default srkit decides. `precision` is ``auto``, ``fp32`` or ``bf16``.
+    precision, backend, device, tile
+        Wishes for the route; by default srkit decides. `precision` is ``auto``, ``fp32`` or ``bf16``; `backend` is what
+        computes the network: torch as ``plain``, ``rewritten`` or ``fused``, or ``onnxruntime`` or ``openvino``.
     memory
         Budget that tiles are planned for, in bytes, or as ``"4G"``; by default a quarter of what is free.
     skip_existing
@@ -179,7 +181,7 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
             file_ids(items),
             overwrite,
             resume,
-            Wishes(device, precision, tile, bytes_of(memory)),
+            Wishes(device, precision, tile, bytes_of(memory), backend),
             region=Region.asked(window, bbox),
             shard=Shard.parse(shard) if shard not in (None, MERGE) else None,
             join=shard == MERGE,

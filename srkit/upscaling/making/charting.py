@@ -109,7 +109,7 @@ def _planned(
     if not job.fitted.image_channels:
         raise UsageError(f"{item.path}: has no image channel to map; leave --maps out")
     spec = {} if job.normalizer is None else dict(job.normalizer.spec)
-    made = provenance(enlarger, spec, {"device": job.route.device, "precision": job.route.precision})
+    made = provenance(enlarger, spec, job.route.made_by())
     plan = output_plan(seen, job.grid, job.fitted, made, session.of(item.domain))
     return job, observation_of(session.plugins, item.domain, seen, enlarger), plan
 

@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import version
+from typing import Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
-from srkit.errors import UsageError
+from srkit.errors import UsageError, nearest_known
+from srkit.image import Encoding
+from srkit.networks.deviation import deviation_of
 from srkit.networks.fast import accelerated, can_be_rewritten
 from srkit.networks.post_ops import fusing_works
-from srkit.upscaling.routing.precision import DTYPES, Precision
+from srkit.upscaling.routing.precision import DTYPES, Precision, choose_precision
+from srkit.upscaling.routing.runtimes import RUNTIMES, Runtime, RuntimeNetwork, is_runtime, require
 from srkit.upscaling.routing.tail import WindowedTail, is_two_part
 
-Backend = Literal["plain", "rewritten", "fused"]
-BACKENDS = ("plain", "rewritten", "fused")
+Backend = Literal["plain", "rewritten", "fused", "onnxruntime", "openvino"]
+BACKENDS = ("plain", "rewritten", "fused", *RUNTIMES)
+_HARMLESS = {"rms": 0.0, "p999": 0.0}
 _made: WeakKeyDictionary[nn.Module, dict[tuple[str, str], nn.Module]] = WeakKeyDictionary()
+_strays: WeakKeyDictionary[nn.Module, Mapping[str, Any]] = WeakKeyDictionary()
+
+
+def check_backend(wish: str | None) -> None:
+    """Raise UsageError for a backend that is not known."""
+    if wish is not None and wish not in ("auto", *BACKENDS):
+        known = ", ".join(("auto", *BACKENDS))
+        raise UsageError(f"no backend {wish!r} (known: {known}){nearest_known(wish, BACKENDS)}")
 
 
 def choose_backend(wish: str | None, device: str, precision: Precision, generator: nn.Module) -> tuple[Backend, str]:
     """Return the backend and why. Raises UsageError for one that is not known, or not there.
 
     ``plain`` is the network as it was trained, ``rewritten`` its faster equal, ``fused`` that with activations and
-    sums inside of its convolutions.
+    sums inside of its convolutions; other runtimes compute what is rewritten. None and ``auto`` leave it to srkit.
     """
-    if wish not in (None, *BACKENDS):
-        raise UsageError(f"no backend {wish!r} (known: {', '.join(BACKENDS)})")
+    check_backend(wish)
+    if is_runtime(wish):
+        return _runtime(wish, device)
     fusing = torch.device(device).type == "cpu" and fusing_works(int(getattr(generator, "ndim", 2)), DTYPES[precision])
     if wish == "fused" and not fusing:
         raise UsageError("backend 'fused' is not there: this torch or this device has no fused convolutions; leave out")
-    if wish is not None:
+    if wish not in (None, "auto"):
         return cast(Backend, wish), f"backend {wish} was asked for"
     if not can_be_rewritten(generator):
         return "rewritten", "of this network only the norms can be folded"
@@ -39,11 +55,50 @@ def choose_backend(wish: str | None, device: str, precision: Precision, generato
     return "rewritten", "there are no fused convolutions here"
 
 
+def _runtime(wish: Runtime, device: str) -> tuple[Backend, str]:
+    if torch.device(device).type != "cpu":
+        raise UsageError(f"backend {wish!r} runs on the CPU, not on {device!r}; leave one of them out")
+    require(wish)
+    return wish, f"backend {wish} was asked for, and is there in version {version(wish)}"
+
+
+def precision_for(
+    wish: str | None, backend: str | None, device: str, encoding: Encoding, deviation: Mapping[str, Any] | None
+) -> tuple[Precision, str]:
+    """Return the precision that a backend runs in, as wished, and why; `deviation` is what the model says of bfloat16.
+
+    Raises UsageError where the backend has no such precision.
+    """
+    precision, why = choose_precision(wish, device, encoding, deviation)
+    if backend != "onnxruntime":
+        return precision, why
+    if wish == "bf16":
+        raise UsageError("backend 'onnxruntime' has no bf16 here; leave out --precision bf16, or take another backend")
+    return "fp32", "backend onnxruntime computes in fp32"
+
+
+def strays(generator: nn.Module, backend: str | None, wish: str | None, encoding: Encoding) -> Mapping[str, Any] | None:
+    """Return how far bfloat16 of a backend strays that rounds in its own way; None where the model's word holds.
+
+    It is measured where it decides something, once for a loaded model.
+    """
+    if backend != "openvino" or wish == "bf16" or choose_precision(wish, "cpu", encoding, _HARMLESS)[0] == "fp32":
+        return None
+    known = _strays.get(generator)
+    if known is None:
+        require("openvino")
+        known = deviation_of(generator, partial(RuntimeNetwork, runtime="openvino", precision="bf16"))
+        _strays[generator] = known
+    return known
+
+
 def network_for(
     generator: nn.Module, *, device: str, precision: str, backend: str, tail: int, channels_last: bool
 ) -> nn.Module:
     """Return the network that computes `generator` as told; made once for a loaded model, whose weights are fixed."""
     generator.eval().to(device)
+    if is_runtime(backend):
+        return _made_once(generator, precision, backend)
     if backend == "plain" and precision == "fp32":
         if channels_last:
             _to_channels_last(generator)
@@ -61,7 +116,10 @@ def _made_once(generator: nn.Module, precision: str, backend: str) -> nn.Module:
     known = _made.get(generator, {}).get(key)
     if fixed and known is not None:
         return known
-    made = accelerated(generator, DTYPES[precision], fused=backend == "fused")
+    if is_runtime(backend):
+        made: nn.Module = RuntimeNetwork(generator, backend, precision)
+    else:
+        made = accelerated(generator, DTYPES[precision], fused=backend == "fused")
     if fixed and made is not generator:
         _made.setdefault(generator, {})[key] = made
     return made

@@ -15,10 +15,10 @@ from srkit.grid import Grid
 from srkit.image import Source
 from srkit.upscaling.planning.plan import Fit
 from srkit.upscaling.planning.tiles import AxisPlan, round_up, smallest_tile
-from srkit.upscaling.routing.backend import choose_backend, network_for
+from srkit.upscaling.routing.backend import check_backend, choose_backend, network_for, precision_for, strays
 from srkit.upscaling.routing.cost import bytes_per_sample, bytes_per_trunk_sample, runs_in_two_parts
 from srkit.upscaling.routing.memory import default_budget
-from srkit.upscaling.routing.precision import choose_precision
+from srkit.upscaling.routing.runtimes import is_runtime
 from srkit.upscaling.routing.tail import LENGTH as TAIL_LENGTH
 
 TILE_CAP = {1: 4096, 2: 512, 3: 96}  # beyond these, time per sample no longer falls (2-D measured, 3-D by volume)
@@ -69,6 +69,11 @@ class Route:
         layers = f"{self.device}, {self.precision}, {layout}, {self.backend}"
         head = f"{layers}, {self.threads} thread(s), tiles of {tile}{tail}"
         return "\n".join([head, *self.reasons])
+
+    def made_by(self) -> dict[str, str]:
+        """Return what a provenance tells: device and precision, and the runtime where that is not torch."""
+        made = {"device": self.device, "precision": self.precision}
+        return {**made, "backend": self.backend} if is_runtime(self.backend) else made
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` reads."""
@@ -131,8 +136,11 @@ def choose_route(
     Raises UsageError for wishes that cannot be met.
     """
     wishes = wishes or Wishes()
-    device, why_device = _device(wishes.device)
-    precision, why_precision = choose_precision(wishes.precision, device, source.encoding, deviation)
+    check_backend(wishes.backend)
+    device, why_device = _device(wishes.device, wishes.backend)
+    own = None if baseline else strays(fitted.generator, wishes.backend, wishes.precision, source.encoding)
+    said = deviation if own is None else own
+    precision, why_precision = precision_for(wishes.precision, wishes.backend, device, source.encoding, said)
     budget = _budget(wishes.memory, device)
     threads = torch.get_num_threads()
     if baseline:
@@ -145,7 +153,7 @@ def choose_route(
     return Route(
         device,
         precision,
-        channels_last=len(fitted.network_axes) > 1,
+        channels_last=len(fitted.network_axes) > 1 and not is_runtime(backend),
         threads=threads,
         tile=tile,
         reasons=(why_device, why_precision, why_backend, why_tile),
@@ -162,7 +170,7 @@ def _budget(wish: int | None, device: str) -> int:
 
 def _tail(fitted: Fit, budget: int, device: str, backend: str) -> int:
     """Return the length of the tail's windows, 0 for none: half of the budget is theirs at most."""
-    if backend == "plain" or not runs_in_two_parts(fitted.generator):
+    if backend == "plain" or is_runtime(backend) or not runs_in_two_parts(fitted.generator):
         return 0
     ndim, cost = len(fitted.network_axes), bytes_per_sample(fitted, device)
     length = TAIL_LENGTH[ndim]
@@ -171,7 +179,9 @@ def _tail(fitted: Fit, budget: int, device: str, backend: str) -> int:
     return length
 
 
-def _device(wish: str | None) -> tuple[str, str]:
+def _device(wish: str | None, backend: str | None) -> tuple[str, str]:
+    if wish is None and is_runtime(backend):
+        return "cpu", f"backend {backend} runs on the CPU"
     if wish is None:
         found = torch.cuda.is_available()
         return ("cuda", "a CUDA device is there") if found else ("cpu", "no CUDA device is there")

@@ -17,7 +17,7 @@ from srkit.upscaling import Enlarger, Wishes, enlarge, enlarge_whole
 from srkit.upscaling.routing.backend import network_for
 from srkit.upscaling.routing.tail import WindowedTail
 
-BACKENDS = ["plain", "rewritten", *(["fused"] if fusing_works(2, torch.float32) else [])]
+BACKENDS = ["plain", "rewritten", *(["fused"] if fusing_works(2, torch.float32) else []), "onnxruntime", "openvino"]
 
 
 def network(*, integer: bool, **parameters: Any) -> SRResNet:
