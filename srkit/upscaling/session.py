@@ -33,6 +33,12 @@ class Session:
         selecting = selecting_options(self.plugins).get(domain, frozenset())
         return {name: value for name, value in self.options.get(domain, {}).items() if name not in selecting}
 
+    @property
+    def unselecting(self) -> Mapping[str, Options]:
+        """The options by which an output is found: it need not be of the items that were meant."""
+        defaults = default_options(self.plugins)
+        return {name: {**defaults.get(name, {}), **self.of(name)} for name in self.options}
+
     def chosen(self, domain: str) -> Options:
         """Return those options of one domain that are not at their defaults."""
         defaults = default_options(self.plugins).get(domain, {})

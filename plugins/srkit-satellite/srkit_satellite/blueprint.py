@@ -15,6 +15,7 @@ from srkit_satellite.cog import check_options, cog_layout, cog_levels, folded
 from srkit_satellite.factors import whole_factors
 from srkit_satellite.georeference import CRS_TAG, Georeference, is_kept
 from srkit_satellite.layout import Layout, creation_options, interleave_for, layout_of, overview_levels, parse_co
+from srkit_satellite.salvage import Salvaged
 from srkit_satellite.saturation import SATURATED_TAG
 from srkit_satellite.source import RasterSource
 from srkit_satellite.tags import METHOD_TAG, CarriedTags, Tags, carried_tags, provenance_tags
@@ -165,6 +166,8 @@ def _tags(source: RasterSource, plan: OutputPlan, bands: tuple[BandBlueprint, ..
         added["SRKIT_SOURCE_NODATA"] = ", ".join(dict.fromkeys(lost))
     if source.encoding.reserved and source.saturated is not None:
         added[SATURATED_TAG] = _text(source.saturated)
+    if isinstance(source.dataset, Salvaged):
+        added["SRKIT_BROKEN_BLOCKS"] = source.dataset.broken
     if source.mosaic is not None:
         added["SRKIT_TILES"] = str(len(source.mosaic.layout.windows))
     return CarriedTags({**carried.dataset, **added}, carried.namespaces, _with_methods(carried.bands, plan))

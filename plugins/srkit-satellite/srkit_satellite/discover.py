@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from srkit import InputError, Item, Skipped, files_below
+from srkit_satellite.checklist import Checklist
 from srkit_satellite.domain import NAME
 from srkit_satellite.georeference import Georeference
 from srkit_satellite.images import chosen_images, holds_several
@@ -44,15 +45,26 @@ def discover(root: Path, options: Mapping[str, Any]) -> Iterator[Item | Skipped]
     """
     remote = discover_remote(root, allowed=bool(options.get("allow_remote")))
     if remote is not None:
-        yield remote
+        yield remote if not options.get("sha256") else Skipped(remote.path, "lies elsewhere; --sha256 is for files")
         return
     found: list[Found] = []
-    for entry in _everything(list(files_below(root)), options, named=root.is_file()):
+    for entry in _as_listed(_everything(list(files_below(root)), options, named=root.is_file()), options):
         if isinstance(entry, Skipped):
             yield entry
         else:
             found.append(entry)
     yield from _related(found, options)
+
+
+def _as_listed(entries: Iterator[Found | Skipped], options: Mapping[str, Any]) -> Iterator[Found | Skipped]:
+    """Pass on what is found, items only where a list of checksums has them as they are; all without a list."""
+    if not options.get("sha256"):
+        yield from entries
+        return
+    checklist = Checklist.read(Path(str(options["sha256"])))
+    for entry in entries:
+        complaint = "" if isinstance(entry, Skipped) else checklist.complaint(entry.item.paths)
+        yield Skipped(entry.item.path, complaint) if isinstance(entry, Found) and complaint else entry
 
 
 def relate(items: Sequence[Item], options: Mapping[str, Any]) -> list[Item]:

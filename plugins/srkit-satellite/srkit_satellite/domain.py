@@ -41,6 +41,19 @@ OPTIONS = (
         "the images of TIFF files that hold several: all, or numbers from 1, as 1,3; each becomes a file of its own",
         selects=True,
     ),
+    Option(
+        "salvage",
+        bool,
+        False,
+        "read what is left of broken files: blocks that cannot be decoded count as no data, and are counted",
+    ),
+    Option(
+        "sha256",
+        str,
+        "",
+        "a list of checksums, as sha256sum writes it, that every input must be in and match",
+        selects=True,
+    ),
     Option("assign_crs", str, "", "the CRS of rasters that have a transform and state none, such as EPSG:32633"),
     Option(
         "saturated",

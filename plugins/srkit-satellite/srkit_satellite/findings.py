@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from srkit import Finding, InputError
+from srkit import Finding
 from srkit_satellite.bands import FEW_LEVELS, sampled
 from srkit_satellite.georeference import is_kept, says_nothing
-from srkit_satellite.opening import GDAL_ERRORS, cause_of
+from srkit_satellite.opening import GDAL_ERRORS
+from srkit_satellite.salvage import Salvaged
 from srkit_satellite.source import RasterSource
 from srkit_satellite.suspicions import bands_in_words, suspicions_of
 from srkit_satellite.validity import usable_nodata
@@ -27,8 +28,7 @@ def inspect_raster(source: RasterSource) -> list[Finding]:
     try:
         return _findings(source)
     except GDAL_ERRORS as error:
-        reason = cause_of(error, source.path)
-        raise InputError(f"{source.path}: cannot be read ({reason}); the file is broken, fetch it again") from error
+        raise source.unreadable("its samples", error) from error
 
 
 def _findings(source: RasterSource) -> list[Finding]:
@@ -43,6 +43,7 @@ def _findings(source: RasterSource) -> list[Finding]:
         *_on_thermal(source),
         *_on_tiles(source),
         *_on_types(source),
+        *_on_broken(source.dataset),
         *_on_sparse(source),
         *_on_origin(source),
         *_on_container(source.dataset),
@@ -134,6 +135,11 @@ def _on_sparse(source: RasterSource) -> Iterator[Finding]:
         share = 100 * missing / len(numbers)
         text = f"{share:.0f} % of its blocks were never written; they read as 0 and count as measured, since no nodata "
         yield Finding("warning", f"{text}is stated (gdal_edit.py -a_nodata 0)", "V10")
+
+
+def _on_broken(dataset: Any) -> Iterator[Finding]:
+    if isinstance(dataset, Salvaged):
+        yield Finding("warning", f"{dataset.broken} blocks cannot be read; they count as no data", "salvage")
 
 
 def _is_missing(dataset: Any, row: int, column: int) -> bool:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from rasterio.windows import Window as RasterWindow
 
-from srkit import Block, Encoding, InputError, Item, Provenance, Role, Slab, Window
+from srkit import Block, Encoding, InputError, Item, Provenance, Role, Slab, UsageError, Window
 from srkit_satellite.bands import bands_of
+from srkit_satellite.domain import NAME
 from srkit_satellite.georeference import Georeference
 from srkit_satellite.ground import ground_sizes
 from srkit_satellite.images import KEY, open_image
 from srkit_satellite.opening import (
     GDAL_ERRORS,
+    LEAST_CACHE,
     cause_of,
     common_dtype,
     itemsize_of,
@@ -28,6 +31,7 @@ from srkit_satellite.opening import (
 from srkit_satellite.product import read_product
 from srkit_satellite.remote import is_remote, open_remote
 from srkit_satellite.rules import AGREEMENT_RULES, RULES
+from srkit_satellite.salvage import readable_share, salvaged
 from srkit_satellite.saturation import reserved_numbers, saturated_number, saturated_samples
 from srkit_satellite.stack import open_stack
 from srkit_satellite.tags import provenance_of
@@ -108,12 +112,14 @@ class RasterSource:
         self.extent = Window.whole(self.grid.shape)
         self._origin: tuple[int, ...] = (0, 0)
         self.slab = Slab(0, self._rows_at_once())
-        provide_cache(3 * self._bytes_of_rows(max(self.slab.size, dataset.block_shapes[0][0])))
+        self.cache = max(LEAST_CACHE, 2 * self._bytes_of_rows(max(self.slab.size, dataset.block_shapes[0][0])))
+        provide_cache(self.cache)
 
     def surround(self, tiles: tuple[Path, ...], options: Mapping[str, Any]) -> None:
         """Let the raster go on beyond its border into `tiles`, its own file among them."""
         rows = self.slab.size
-        self.mosaic = Mosaic(layout_of(tiles), self.path, self, lambda path: RasterSource(path, options), rows)
+        opened = partial(_tile, options)
+        self.mosaic = Mosaic(layout_of(tiles), self.path, self, opened, rows)
         self.extent = Window.whole(self.mosaic.grid.shape).relative_to(self.mosaic.place)
 
     def _rows_at_once(self) -> int:
@@ -154,12 +160,17 @@ class RasterSource:
             stored = read_bands(self.dataset, place)
             valid = self.validity.read(self.dataset, place, stored)
         except GDAL_ERRORS as error:
-            raise InputError(
-                f"{self.path}: rows {row} to {row + rows - 1} cannot be read ({cause_of(error, self.path)}); "
-                "the file is broken or cut short, fetch it again"
-            ) from error
+            raise self.unreadable(f"rows {row} to {row + rows - 1}", error) from error
         saturated = saturated_samples(stored, self.encoding.reserved)
         return stored, (~saturated if valid is None else valid & ~saturated) if saturated.any() else valid
+
+    def unreadable(self, what: str, error: BaseException) -> InputError:
+        """Return what to say where `what` cannot be decoded, with the share of the file that can."""
+        share = readable_share(self.dataset)
+        return InputError(
+            f"{self.path}: {what} cannot be read ({cause_of(error, self.path)}); of the file's blocks {share:.0%} can, "
+            "the others are broken or cut short: fetch it again, or take them for no data with --salvage"
+        )
 
     def part(self, window: Window) -> Self:
         """Return the pixels of `window` as a raster of their own, where they lie; the open file is shared."""
@@ -177,27 +188,46 @@ class RasterSource:
             self.mosaic.close()
 
 
+def _tile(options: Mapping[str, Any], path: Path) -> RasterSource:
+    return open_item(Item((path,), NAME), options)
+
+
 def open_item(item: Item, options: Mapping[str, Any]) -> RasterSource:
     """Return the source of an item. Raises InputError, in one sentence, for what cannot be treated correctly."""
-    if options.get("allow_vrt") and not is_remote(item.path) and is_virtual(item.path):
-        virtual, files = open_virtual(item.path)
-        stack = Stack(virtual, tuple(dict.fromkeys((item.path, *files))), item.path.name, "VRT")
-        return RasterSource(item.path, options, stack)
+    stack = _opened(item, options)
+    if options.get("salvage"):
+        stack = _salvaged(stack, item.path, options)
+    source = RasterSource(item.path, options, stack)
+    if len(item.mosaic) > 1 and not item.key:
+        source.surround(item.mosaic, options)
+    return source
+
+
+def _opened(item: Item, options: Mapping[str, Any]) -> Stack:
     if is_remote(item.path):
-        return RasterSource(item.path, options, Stack(open_remote(item.path), (), item.path.name, "GTiff, elsewhere"))
+        return Stack(open_remote(item.path), (), item.path.name, "GTiff, elsewhere")
+    if options.get("allow_vrt") and is_virtual(item.path):
+        virtual, files = open_virtual(item.path)
+        return Stack(virtual, tuple(dict.fromkeys((item.path, *files))), item.path.name, "VRT")
     if item.key.startswith(KEY):
-        stack = Stack(
-            open_image(item.path, item.key), item.paths, f"{item.path.name}, {item.key}", f"GTiff, {item.key}"
-        )
-        return RasterSource(item.path, options, stack)
+        name, kind = f"{item.path.name}, {item.key}", f"GTiff, {item.key}"
+        return Stack(open_image(item.path, item.key), item.paths, name, kind)
     if not item.key:
-        source = RasterSource(item.path, options)
-        if len(item.mosaic) > 1:
-            source.surround(item.mosaic, options)
-        return source
+        dataset = open_raster(item.path)
+        return Stack(dataset, (item.path,), item.path.name, str(dataset.driver))
     product = read_product(item.path)
     if item.key not in product.groups:
         raise InputError(f"{item.path}: has no group of bands {item.key!r}; it has {', '.join(product.groups)}")
     dataset = open_stack(item.path, product.groups[item.key], product.tags)
-    stack = Stack(dataset, item.paths, product.name, f"{product.kind}, group {item.key}")
-    return RasterSource(item.path, options, stack)
+    return Stack(dataset, item.paths, product.name, f"{product.kind}, group {item.key}")
+
+
+def _salvaged(stack: Stack, path: Path, options: Mapping[str, Any]) -> Stack:
+    if is_remote(path):
+        stack.dataset.close()
+        raise UsageError(f"{path}: --salvage decodes every block of a raster; fetch it first")
+    try:
+        return replace(stack, dataset=salvaged(stack.dataset, path, options))
+    except InputError:
+        stack.dataset.close()
+        raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def compare(
     not the same; InputError where one is broken; ModelError where the yardstick's model cannot be read.
     """
     session = Session.of_call(plugins, options)
-    made = _one_item(session, Path(output), domain, None)
+    made = _one_item(replace(session, options=session.unselecting), Path(output), domain, None)
     item = _one_item(session, Path(path), domain or made.domain, made)
     source = open_source(session.plugins, item, session.of(item.domain))
     try:

@@ -86,7 +86,7 @@ def _failed(item: Item, staged: Path, reason: str) -> OutputError:
 
 def reopened(session: Session, item: Item, staged: Path) -> Source:
     """Open an output, staged or at its place, as the item of the same kind that it is. Raises InputError."""
-    found = discover(session.plugins, staged, session.options, domain=item.domain)
+    found = discover(session.plugins, staged, session.unselecting, domain=item.domain)
     items = [entry for entry in found if isinstance(entry, Item)]
     if len(items) != 1:
         reasons = [entry.reason for entry in found if isinstance(entry, Skipped)]
