@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -65,21 +66,23 @@ class Player:
         """Gather the gradient of this process's batch; return the unweighted losses by name."""
         self.optimizer.zero_grad(set_to_none=True)
         values = dict.fromkeys((term.name for term in self.terms), 0.0)
+        self.health = {}
         for part in parts:
             losses = {term.name: part.share * term.compute(part.sr, part.hr).float() for term in self.terms}
             for name, loss in losses.items():
                 values[name] += float(loss.detach())
+            for name, value in chain.from_iterable(term.health.items() for term in self.terms):
+                self.health[name] = self.health.get(name, 0.0) + part.share * value
             total = torch.stack([term.weight_at(step) * losses[term.name] for term in self.terms]).sum()
             total.backward()  # type: ignore[no-untyped-call]
         return values
 
     def move(self, losses: Mapping[str, float], world: World) -> dict[str, float]:
         """Change the weights by the gradient of all processes; return the means of their losses."""
-        told = {key: value for term in self.terms for key, value in term.health.items()}
-        means = world.mean({**losses, **told})
+        means = world.mean({**losses, **self.health})
         found = {name: _number(name, means[name]) for name in losses}
         world.average_gradients(self.network.parameters())
-        self.health = {f"{self.name} gradient": self._checked_gradient(), **{key: means[key] for key in told}}
+        self.health = {f"{self.name} gradient": self._checked_gradient(), **{name: means[name] for name in self.health}}
         self.optimizer.step()
         return found
 

@@ -8,6 +8,8 @@ every method at the same point of its work.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,8 +24,8 @@ from srkit.errors import LostProcessError
 Told = TypeVar("Told")
 LONGEST_WAIT = timedelta(hours=2)  # for the one that validates and writes
 # Launchers end all processes as soon as one has failed. So that exactly the one speaks that has something to say:
-FOLLOWER_S = 2.0  # the leading process may be about to fail for the same reason
-LOST_S = 5.0  # the process that was lost is about to end
+FOLLOWER_S = 5.0  # the leading process may be about to fail for the same reason
+LOST_S = 15.0  # the process that was lost is about to end
 
 
 class World:
@@ -139,13 +141,20 @@ def joined() -> Iterator[World]:
     except Exception as error:
         lost = isinstance(error, RuntimeError) and _tells_of_loss(error)
         net.destroy_process_group()
-        time.sleep(LOST_S if lost else 0.0 if leads_by_plan() else FOLLOWER_S)
+        _wait(LOST_S if lost else 0.0 if leads_by_plan() else FOLLOWER_S)
         if lost:
             raise LostProcessError(
                 "another process of this run has ended, which says why itself; go on with --resume"
             ) from error
         raise
     net.destroy_process_group()
+
+
+def _wait(seconds: float) -> None:
+    """Let time pass, in which a launcher may end this process without a word."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(seconds)
 
 
 def _tells_of_loss(error: RuntimeError) -> bool:
