@@ -1,6 +1,6 @@
 """Fixtures for many rooms: a toy domain of arrays, and smooth random images to train on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,14 @@ import pytest
 
 from srkit.plugins import Plugins
 from srkit.testing import plugins_with
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what srkit learns of this machine from the user's own cache, which it would be tried for under load."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from srkit.cli.session import Session, session_of
 from srkit.errors import PluginError
 
 LIBRARIES = ("torch", "numpy", "safetensors", "monai", "nibabel", "pydicom", "rasterio", "tifffile", "pillow")
+RUNTIMES = ("onnx", "onnxruntime", "openvino")
 JUDGES = {"dciodvfy": "dicom3tools", "dcm2niix": "dcm2niix", "nifti_tool": "nifti-bin", "gdalinfo": "gdal-bin"}
 VARIABLES = ("SRKIT_PLUGINS", "SRKIT_MODELS", "SRKIT_DATA", "SOURCE_DATE_EPOCH")
 
@@ -49,7 +51,7 @@ def _facts(session: Session) -> dict[str, Any]:
         "srkit": __version__,
         "python": platform.python_version(),
         "machine": _machine(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": {name: _version(name) for name in (*LIBRARIES, *RUNTIMES)},
         "plugins": plugin_facts(plugins),
         "verbs": {verb: plugins.answering(verb) for verb in verbs},
         "problems": problems,
@@ -71,6 +73,7 @@ def _machine() -> dict[str, Any]:
     from srkit.networks.post_ops import fusing_works
     from srkit.upscaling.routing.memory import default_budget
     from srkit.upscaling.routing.precision import has_fast_bf16
+    from srkit.upscaling.routing.trial import speeds
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -79,11 +82,18 @@ def _machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "bf16": has_fast_bf16(device),
+        "speeds": speeds() if device == "cpu" else {},
         "fused": device == "cpu" and fusing_works(2, torch.float32),
         "device": device,
         "budget": default_budget(device),
         "gpus": gpus,
     }
+
+
+def _speeds(found: Mapping[str, float]) -> str:
+    """Return the speeds of a trial in words, the fastest way first."""
+    ways = sorted(found, key=lambda way: -found[way])
+    return ", ".join(f"{way} {found[way]:.2g}x" for way in ways) or "nothing"
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -96,6 +106,7 @@ def _print(facts: dict[str, Any]) -> None:
             ["machine", f"{machine['system']}, {machine['threads']} threads, {machine['cpu']}"],
             ["bf16 in hardware", "yes" if machine["bf16"] else "no"],
             ["fused convolutions", "yes" if machine["fused"] else "no"],
+            ["tried once here", _speeds(machine["speeds"])],
             ["networks run on", f"{machine['device']}, tiles within {machine['budget'] / 2**30:.3g} GiB"],
             ["GPU", ", ".join(machine["gpus"]) or "none"],
             *([name, found or "not installed"] for name, found in facts["libraries"].items()),

@@ -19,9 +19,11 @@ from srkit.networks.post_ops import fusing_works
 from srkit.upscaling.routing.precision import DTYPES, Precision, choose_precision
 from srkit.upscaling.routing.runtimes import RUNTIMES, Runtime, RuntimeNetwork, is_runtime, require
 from srkit.upscaling.routing.tail import WindowedTail, is_two_part
+from srkit.upscaling.routing.trial import speeds
 
 Backend = Literal["plain", "rewritten", "fused", "onnxruntime", "openvino"]
 BACKENDS = ("plain", "rewritten", "fused", *RUNTIMES)
+LEAST_GAIN = 0.95  # below, a way is slower than another beyond what a trial can tell
 _HARMLESS = {"rms": 0.0, "p999": 0.0}
 _made: WeakKeyDictionary[nn.Module, dict[tuple[str, str], nn.Module]] = WeakKeyDictionary()
 _strays: WeakKeyDictionary[nn.Module, Mapping[str, Any]] = WeakKeyDictionary()
@@ -50,9 +52,22 @@ def choose_backend(wish: str | None, device: str, precision: Precision, generato
         return cast(Backend, wish), f"backend {wish} was asked for"
     if not can_be_rewritten(generator):
         return "rewritten", "of this network only the norms can be folded"
-    if fusing:
-        return "fused", "fused convolutions are there, and agree with plain ones"
-    return "rewritten", "there are no fused convolutions here"
+    if not fusing:
+        return "rewritten", "there are no fused convolutions here"
+    gain = _gain(f"{precision} fused", f"{precision} rewritten")
+    if gain is not None and gain < LEAST_GAIN:
+        return "rewritten", f"fused convolutions are there, but only {gain:.2g} times as fast as plain ones"
+    return "fused", f"fused convolutions are there, and agree with plain ones{_times(gain)}"
+
+
+def _gain(way: str, other: str) -> float | None:
+    """Return how many times as fast as another way a way was, None where it was not tried."""
+    tried = speeds()
+    return tried[way] / tried[other] if way in tried and other in tried else None
+
+
+def _times(gain: float | None) -> str:
+    return "" if gain is None else f" ({gain:.2g} times as fast when tried here)"
 
 
 def _runtime(wish: Runtime, device: str) -> tuple[Backend, str]:
@@ -70,11 +85,21 @@ def precision_for(
     Raises UsageError where the backend has no such precision.
     """
     precision, why = choose_precision(wish, device, encoding, deviation)
-    if backend != "onnxruntime":
-        return precision, why
-    if wish == "bf16":
-        raise UsageError("backend 'onnxruntime' has no bf16 here; leave out --precision bf16, or take another backend")
-    return "fp32", "backend onnxruntime computes in fp32"
+    if backend == "onnxruntime":
+        if wish == "bf16":
+            raise UsageError("backend 'onnxruntime' has no bf16 here; leave out --precision bf16, or the backend")
+        return "fp32", "backend onnxruntime computes in fp32"
+    by_trial = torch.device(device).type == "cpu" and not is_runtime(backend) and wish != "bf16"
+    return _if_it_pays(why) if by_trial and precision == "bf16" else (precision, why)
+
+
+def _if_it_pays(why: str) -> tuple[Precision, str]:
+    """Return bfloat16, unless it was no faster than float32, each in its better way."""
+    gains = [_gain(f"bf16 {way}", f"fp32 {way}") for way in ("fused", "rewritten")]
+    gain = next((gain for gain in gains if gain is not None), None)
+    if gain is not None and gain <= 1:
+        return "fp32", f"bf16 is only {gain:.2g} times as fast here as fp32"
+    return "bf16", f"{why}{_times(gain)}"
 
 
 def strays(generator: nn.Module, backend: str | None, wish: str | None, encoding: Encoding) -> Mapping[str, Any] | None:
