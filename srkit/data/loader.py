@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from srkit.data.augmentation import draw_symmetry
 from srkit.data.cache import ArrayCache
 from srkit.data.opening import OpenItem, OpenItems
-from srkit.data.pairs import Pair, draw_place, make_pair, normalised
+from srkit.data.pairs import Pair, Steps, draw_place, make_pair, normalised
 from srkit.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -26,17 +26,19 @@ ATTEMPTS = 20
 class Batch:
     """LR ``(N, C, *spatial)`` and HR ``(N, C, *(spatial * scale))`` in network range, float32.
 
-    `valid` is ``(N, C, *HR axes)``, None where every sample is real.
+    `valid` is ``(N, C, *HR axes)``, None where every sample is real. `drawn` holds the steps drawn for each image,
+    none where nothing is drawn.
     """
 
     lr: Tensor
     hr: Tensor
     valid: Tensor | None = None
+    drawn: tuple[Steps, ...] = ()
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on `device`."""
         valid = None if self.valid is None else self.valid.to(device)
-        return Batch(self.lr.to(device), self.hr.to(device), valid)
+        return replace(self, lr=self.lr.to(device), hr=self.hr.to(device), valid=valid)
 
 
 class BatchMaker:
@@ -87,6 +89,7 @@ class BatchMaker:
             torch.from_numpy(np.stack([pair.lr for pair in pairs])),
             torch.from_numpy(np.stack([pair.hr for pair in pairs])),
             _stacked_validity(pairs),
+            tuple(pair.drawn for pair in pairs if pair.drawn),
         )
 
     def _pair(self, rng: np.random.Generator, turn: int) -> Pair:
@@ -110,7 +113,7 @@ class BatchMaker:
             return pair
         symmetry = draw_symmetry(rng, len(self._patch), item.swap)
         valid = None if pair.valid is None else symmetry.apply(pair.valid)
-        return Pair(symmetry.apply(pair.lr), symmetry.apply(pair.hr), valid)
+        return replace(pair, lr=symmetry.apply(pair.lr), hr=symmetry.apply(pair.hr), valid=valid)
 
 
 def one_channel(pair: Pair, turn: int) -> Pair:
@@ -119,7 +122,8 @@ def one_channel(pair: Pair, turn: int) -> Pair:
     valid = pair.valid
     if valid is not None and valid.shape[0] > 1:
         valid = valid[channel : channel + 1]
-    return Pair(pair.lr[channel : channel + 1], pair.hr[channel : channel + 1], valid)
+    one = slice(channel, channel + 1)
+    return replace(pair, lr=pair.lr[one], hr=pair.hr[one], valid=valid)
 
 
 def _stacked_validity(pairs: list[Pair]) -> Tensor | None:

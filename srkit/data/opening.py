@@ -94,7 +94,7 @@ def open_part(plugins: Plugins, part: Part, pairing: Pairing, cache: ArrayCache)
         view = View.of(source, pairing.roles, pairing.scale, pairing.inputs)
         lr = _lr_of(plugins, part.item, pairing, view, source, cache, opened)
         seen = chosen_channels(source, view.channels) if lr is None else lr.source
-        degradation = verbs.degradation(plugins, pairing.domain, pairing.degradation, source, pairing.scale)
+        degradation = degradation_of(plugins, source, view, pairing)
         made = degrade.margin(degradation, view.scale, roles=pairing.roles, grid_axes=view.axes)
         cached = cast(Source, CachedSource(source, cache, (part.item.path, part.item.key)))
         region = _region(part, view, source, lr)
@@ -116,6 +116,13 @@ def open_part(plugins: Plugins, part: Part, pairing: Pairing, cache: ArrayCache)
         )
         opened.pop_all()
         return item
+
+
+def degradation_of(plugins: Plugins, source: Source, view: View, pairing: Pairing) -> Degradation:
+    """Return how LR comes from the channels that `view` takes of an item."""
+    seen = chosen_channels(source, view.channels)
+    steps = verbs.degradation(plugins, pairing.domain, pairing.degradation, seen, pairing.scale)
+    return degrade.as_stored(steps, source.encoding)
 
 
 def _lr_of(  # noqa: PLR0913  all that an item has by then

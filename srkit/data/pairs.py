@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,25 +16,28 @@ from srkit.data.filling import fill_invalid
 from srkit.data.measured import MeasuredLr, every_channel
 from srkit.data.opening import OpenItem
 from srkit.data.reading import pad_to
-from srkit.domain import Degradation
 from srkit.grid import Window
 from srkit.image import Array, Block, BoolArray
 
 NOISE_VARIANTS = 4
 """Slices that are degraded whole are kept with this many draws of the noise, so that it is not learnt by heart."""
-NOISE_STEPS = ("rician", "gaussian_noise", "poisson_gaussian")
+
+
+Steps = tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pair:
     """LR and HR of one patch, ``(C, *network axes)``, in stored units or in network range.
 
-    `valid` is ``(1 or C, *HR axes)``, None where all samples are.
+    `valid` is ``(1 or C, *HR axes)``, None where all samples are. `drawn` holds the steps that made LR where some of
+    them were drawn for it, as a recipe would list them.
     """
 
     lr: Array
     hr: Array
     valid: BoolArray | None = None
+    drawn: Steps = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +62,44 @@ def make_pair(item: OpenItem, place: Place, patch: tuple[int, ...], cache: Array
     A window smaller than the patch (a thin volume) grows to it; what lies beyond the item is its mirror, and invalid.
     """
     window = _aligned(item, place.window, patch)
+    whole = any(m is None for m in item.margin)
+    seed = _variant(item, place, window) if whole else place.noise_seed
+    item, drawn = _settled(item, seed)
     region = _region(item, window)
-    if any(m is None for m in item.margin):
-        variant = place.noise_seed % NOISE_VARIANTS if _is_noisy(item.degradation) else 0
+    if whole:
         identity = (item.part.item.path, item.part.item.key)
-        key = (identity, place.frame, region, variant)
-        arrays = cache.get(key, lambda: _degraded(item, region, place.frame, variant))
+        key = (identity, place.frame, region, seed)
+        arrays = cache.get(key, lambda: _degraded(item, region, place.frame, seed))
     else:
-        arrays = _degraded(item, region, place.frame, place.noise_seed)
-    return _cropped(item, arrays, window.relative_to(region))
+        arrays = _degraded(item, region, place.frame, seed)
+    return replace(_cropped(item, arrays, window.relative_to(region)), drawn=drawn)
+
+
+def _variant(item: OpenItem, place: Place, window: Window) -> int:
+    """Return one of the few seeds of the slices of `window`, which are degraded whole; each slice has its own."""
+    if not degrade.is_random(item.degradation):
+        return 0
+    rest = [(window.start[axis], window.stop[axis]) for axis in item.view.rest]
+    slices = (item.part.item.path.name, item.part.item.key, place.frame, rest)
+    return zlib.crc32(repr((*slices, place.noise_seed % NOISE_VARIANTS)).encode())
+
+
+def _settled(item: OpenItem, seed: int) -> tuple[OpenItem, Steps]:
+    """Return the item with the steps that `seed` leads to, and these; none where they are always the same.
+
+    What was drawn may need less of a margin than what might have been.
+    """
+    if item.lr is not None or not any(degrade.is_open(step) for step in item.degradation.steps):
+        return item, ()
+    steps = degrade.settled(item.degradation, torch.Generator().manual_seed(seed))
+    margin = degrade.margin(steps, item.view.scale, roles=item.roles, grid_axes=item.view.axes)
+    drawn = tuple({"name": step.name, **step.parameters} for step in steps.steps)
+    return replace(item, degradation=steps, margin=margin), drawn
 
 
 def normalised(item: OpenItem, pair: Pair) -> Pair:
     """Return the pair in network range: one normaliser for LR and HR."""
-    return Pair(item.normalizer.normalise(pair.lr), item.normalizer.normalise(pair.hr), pair.valid)
+    return replace(pair, lr=item.normalizer.normalise(pair.lr), hr=item.normalizer.normalise(pair.hr))
 
 
 def _aligned(item: OpenItem, window: Window, patch: tuple[int, ...]) -> Window:
@@ -105,10 +134,6 @@ def _region(item: OpenItem, window: Window) -> Window:
             start[axis] = max(start[axis] - grown, low)
             stop[axis] = min(stop[axis] + grown, low + (high - low) // factor * factor)
     return Window(tuple(start), tuple(stop))
-
-
-def _is_noisy(degradation: Degradation) -> bool:
-    return any(step.function is not None or step.name in NOISE_STEPS for step in degradation.steps)
 
 
 def _degraded(item: OpenItem, region: Window, frame: int, noise_seed: int) -> tuple[Array, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from srkit.degrade.step import Factors, Margin, number_parameter, numbers_parameter, per_channel
+from srkit.degrade.step import FROM_ZERO, Factors, Margin, flag_parameter, numbers_parameter, per_channel
 from srkit.grid import Role
 
 
@@ -48,12 +49,17 @@ class Rician(_Noise):
 
 @dataclass(frozen=True, slots=True)
 class GaussianNoise(_Noise):
-    """Additive normal noise of standard deviation `sigma`: one number, or one per channel."""
+    """Additive normal noise of standard deviation `sigma`: one number, or one per channel.
+
+    With `grey` the channels have the same draw, each with its own sigma.
+    """
 
     sigma: float | Sequence[float]
+    grey: bool = False
 
     def __post_init__(self) -> None:
         numbers_parameter(self.sigma, "sigma of step 'gaussian_noise'")
+        flag_parameter(self.grey, "grey of step 'gaussian_noise'")
 
     def apply(self, values: Tensor, factors: Factors, generator: torch.Generator | None) -> Tensor:
         """Return the noisy values."""
@@ -61,7 +67,7 @@ class GaussianNoise(_Noise):
         if generator is None:
             return values
         sigma = per_channel(numbers_parameter(self.sigma, "sigma"), values, "sigma of step 'gaussian_noise'")
-        return values + sigma * _normal(values, generator)
+        return values + sigma * _normal(values[:, :1] if self.grey else values, generator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +77,65 @@ class PoissonGaussian(_Noise):
     Parameters
     ----------
     gain
-        Stored units per counted particle. Values below 0 have no shot noise.
+        Stored units per counted particle: one number, or one per channel. Values below 0 have no shot noise.
     sigma
-        Standard deviation of the additive part, in stored units; 0 for none.
+        Standard deviation of the additive part, in stored units: one number, or one per channel; 0 for none.
     """
 
-    gain: float
-    sigma: float = 0.0
+    gain: float | Sequence[float]
+    sigma: float | Sequence[float] = 0.0
 
     def __post_init__(self) -> None:
-        number_parameter(self.gain, "gain of step 'poisson_gaussian'")
-        if self.sigma != 0:
-            number_parameter(self.sigma, "sigma of step 'poisson_gaussian'")
+        numbers_parameter(self.gain, "gain of step 'poisson_gaussian'")
+        _from_zero(self.sigma, "sigma of step 'poisson_gaussian'")
 
     def apply(self, values: Tensor, factors: Factors, generator: torch.Generator | None) -> Tensor:
         """Return the noisy values."""
         del factors
         if generator is None:
             return values
-        expected = (values.clamp(min=0) / self.gain).to(generator.device)
-        counted = torch.poisson(expected, generator=generator).to(values.device) * self.gain
-        return counted + values.clamp(max=0) + self.sigma * _normal(values, generator)
+        gain = per_channel(numbers_parameter(self.gain, "gain"), values, "gain of step 'poisson_gaussian'")
+        sigma = per_channel(_from_zero(self.sigma, "sigma"), values, "sigma of step 'poisson_gaussian'")
+        expected = (values.clamp(min=0) / gain).to(generator.device)
+        counted = torch.poisson(expected, generator=generator).to(values.device) * gain
+        return counted + values.clamp(max=0) + sigma * _normal(values, generator)
+
+
+@dataclass(frozen=True, slots=True)
+class SignalNoise(_Noise):
+    """Normal noise whose standard deviation is a line in the signal, ``a + b * value``, never below 0.
+
+    What calibrations of imaging satellites state per band, in DN. `a` and `b` are one number each, or one per channel.
+    """
+
+    a: float | Sequence[float]
+    b: float | Sequence[float] = 0.0
+
+    def __post_init__(self) -> None:
+        _from_zero(self.a, "a of step 'signal_noise'")
+        _from_zero(self.b, "b of step 'signal_noise'")
+
+    def apply(self, values: Tensor, factors: Factors, generator: torch.Generator | None) -> Tensor:
+        """Return the noisy values."""
+        del factors
+        if generator is None:
+            return values
+        a = per_channel(_from_zero(self.a, "a"), values, "a of step 'signal_noise'")
+        b = per_channel(_from_zero(self.b, "b"), values, "b of step 'signal_noise'")
+        return values + (a + b * values).clamp(min=0) * _normal(values, generator)
+
+
+NOISES: Mapping[str, Callable[..., Any]] = {
+    "rician": Rician,
+    "gaussian_noise": GaussianNoise,
+    "poisson_gaussian": PoissonGaussian,
+    "signal_noise": SignalNoise,
+}
+
+
+def _from_zero(value: Any, what: str) -> tuple[float, ...]:
+    """Return one number, or one per channel, of at least 0."""
+    return numbers_parameter(value, what, low=FROM_ZERO)
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

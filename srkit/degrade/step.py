@@ -14,6 +14,8 @@ from srkit.grid import ROLES, Role
 
 Factors = tuple[int, ...]
 Margin = tuple[int | None, ...]
+FROM_ZERO = math.nextafter(0, -1)
+"""As `low` of a number that may be 0."""
 
 
 class DegradationStep(Protocol):
@@ -52,7 +54,8 @@ def axes_parameter(axes: Sequence[str] | None, usual: tuple[Role, ...], name: st
 def number_parameter(value: Any, what: str, *, low: float = 0.0, high: float = math.inf) -> float:
     """Return a finite number with ``low < value <= high``. Raises RecipeError naming `what`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low < value <= high or math.isinf(value):
-        bound = f"in ({low:g}, {high:g}]" if math.isfinite(high) else f"above {low:g}"
+        above = "of at least 0" if low == FROM_ZERO else f"above {low:g}"
+        bound = f"in ({low:g}, {high:g}]" if math.isfinite(high) else above
         raise RecipeError(f"{what} is {value!r}, and must be a number {bound}")
     return float(value)
 

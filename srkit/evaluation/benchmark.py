@@ -15,11 +15,9 @@ from srkit.evaluation.metrics import psnr, ssim
 from srkit.evaluation.table import EvaluationRow, EvaluationTable, SkippedItem, in_order
 from srkit.grid import Scale, Window
 from srkit.image import Array
-from srkit.models.shelf import find_model
-from srkit.networks.interpolation import KINDS
 from srkit.plugins import Plugins, load_plugins
 from srkit.upscaling.enlarging.engine import enlarge, enlarge_whole
-from srkit.upscaling.planning.enlarger import Enlarger
+from srkit.upscaling.planning.shelf import EnlargerShelf
 
 BENCHMARKS = ("set5", "set14")
 DEFAULT_SCALE = 4
@@ -109,13 +107,7 @@ def _figures(
 ) -> dict[str, float]:
     source = verbs.open_source(plugins, item, options[item.domain])
     try:
-        if model in KINDS:
-            enlarger = Enlarger.baseline(next(kind for kind in KINDS if kind == model), Scale(scale, scale))
-        else:
-            channels = sum(channel.role == "image" for channel in source.channels)
-            enlarger = Enlarger.of_model(
-                find_model(plugins, name=model, domain=item.domain, scale=Scale(scale, scale), channels=channels)
-            )
+        enlarger = EnlargerShelf(plugins, model, Scale(scale, scale)).choose(item.domain, source)
         shape = tuple(n * scale for n in source.grid.shape)
         block = enlarge_whole(enlarge(plugins, source, enlarger, domain=item.domain), shape)
     finally:

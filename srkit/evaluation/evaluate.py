@@ -19,14 +19,14 @@ from srkit.grid import Scale
 from srkit.image import Array, BoolArray
 from srkit.models.file import read_info
 from srkit.models.shelf import find_model
-from srkit.networks.interpolation import KINDS, Kind
 from srkit.plugins import Plugins, load_plugins
 from srkit.upscaling.enlarging.engine import enlarge, enlarge_whole
-from srkit.upscaling.planning.enlarger import Enlarger
+from srkit.upscaling.planning.enlarger import BASELINES, WIENER, Enlarger
+from srkit.upscaling.planning.linear import wiener
 
 IN_FOREGROUND, FOREGROUND = ("psnr", "ssim"), "_foreground"
 """Figures that are told for the foreground as well, and what their names then end in."""
-BASELINES: tuple[Kind, ...] = ("nearest", "bicubic", "bspline", "lanczos")
+ALWAYS_SHOWN = ("nearest", "bicubic", "bspline", "lanczos")
 DEFAULT_SCALE = Scale(2, 2)
 ProgressCall = Callable[[int, int, str], None]
 
@@ -82,7 +82,7 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
     scale
         Factor per role; by default that of the first model, or 2.
     models
-        Paths or names of models, or names of interpolations.
+        Paths or names of models, or names of interpolations, or ``wiener``: the linear optimum for `degradation`.
     domain
         Which items; by default of any domain (of the model's, where one is named).
     degradation
@@ -108,7 +108,7 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
         if progress:
             progress(number, len(items), str(item.path))
         try:
-            rows += _rows_of(plugins, item, every[item.domain], rivals, terms)
+            rows += _rows_of(plugins, item, every[item.domain], rivals, terms, seed=number)
         except (InputError, ModelError, NetworkOutputError, RecipeError) as error:
             skipped.append(SkippedItem(str(item.path), str(error)))
     if progress:
@@ -137,12 +137,12 @@ def _enlargers(
     scale: Scale | None,
 ) -> list[Enlarger]:
     """Return the enlargers named, each loaded once, chosen to suit the first item that opens."""
-    trained = [name for name in models if name not in KINDS]
+    trained = [name for name in models if name not in BASELINES]
     suited = _first_kind(plugins, items, options) if trained else ("", 1)
     result = []
     for name in models:
-        if name in KINDS:
-            result.append(Enlarger.baseline(_kind(name), scale or DEFAULT_SCALE))
+        if name in BASELINES:
+            result.append(Enlarger.baseline(name, scale or DEFAULT_SCALE))
         else:
             found = find_model(plugins, name=name, domain=suited[0], scale=scale, channels=suited[1])
             result.append(Enlarger.of_model(found))
@@ -184,13 +184,9 @@ def _terms(
 
 def _rivals(enlargers: Sequence[Enlarger], scale: Scale) -> list[Enlarger]:
     """Return the models asked for, then the baselines that are not among them, all at one scale."""
-    given = [e if e.generator is not None else Enlarger.baseline(_kind(e.name), scale) for e in enlargers]
+    given = [e if e.generator is not None else Enlarger.baseline(e.name, scale) for e in enlargers]
     names = {enlarger.name for enlarger in given}
-    return [*given, *(Enlarger.baseline(kind, scale) for kind in BASELINES if kind not in names)]
-
-
-def _kind(name: str) -> Kind:
-    return next(kind for kind in KINDS if kind == name)
+    return [*given, *(Enlarger.baseline(kind, scale) for kind in ALWAYS_SHOWN if kind not in names)]
 
 
 def _items(
@@ -208,15 +204,19 @@ def _items(
 
 
 def _rows_of(
-    plugins: Plugins, item: Item, options: Options, rivals: Sequence[Enlarger], terms: Terms
+    plugins: Plugins, item: Item, options: Options, rivals: Sequence[Enlarger], terms: Terms, *, seed: int
 ) -> list[EvaluationRow]:
     source = verbs.open_source(plugins, item, options)
     try:
         reference = make_reference(
-            plugins, source, domain=item.domain, scale=terms.scale, degradation=terms.degradation
+            plugins, source, domain=item.domain, scale=terms.scale, degradation=terms.degradation, seed=seed
         )
     finally:
         source.close()
+    rivals = [
+        wiener(plugins, item.domain, reference.lr, terms.scale, terms.degradation) if rival.name == WIENER else rival
+        for rival in rivals
+    ]
     mask = verbs.foreground(plugins, item.domain, reference.hr, reference.valid)
     return [_row_of(plugins, item, reference, mask, enlarger, terms) for enlarger in rivals]
 
@@ -245,6 +245,7 @@ def _row_of(
             name: terms.figures(sr[i : i + 1], hr[i : i + 1], _one(valid, i), data_range)
             for i, name in enumerate(channels)
         },
+        reference.drawn,
     )
 
 

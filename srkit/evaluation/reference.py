@@ -26,12 +26,16 @@ LIMIT_SAMPLES = 2**29
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Reference:
-    """HR ``(C, *grid axes)`` in stored units, its validity, and a source of the LR; image channels only."""
+    """HR ``(C, *grid axes)`` in stored units, its validity, and a source of the LR; image channels only.
+
+    `drawn` holds the steps that made LR where some of them were drawn for it.
+    """
 
     hr: Array
     valid: BoolArray | None
     lr: Source
     encoding: Encoding
+    drawn: tuple[Mapping[str, Any], ...] = ()
 
     def as_stored(self, values: Array) -> Array:
         """Return values as they are after being written and read: rounded and clipped as the file's type wants."""
@@ -47,7 +51,7 @@ def make_reference(
     degradation: Sequence[Mapping[str, Any]] | None,
     seed: int = 0,
 ) -> Reference:
-    """Return the pair of frame 0, HR cropped at its end to a multiple of `scale`.
+    """Return the pair of frame 0, HR cropped at its end to a multiple of `scale`; `seed` is that of all randomness.
 
     Raises InputError where the item is too large, too small, or may not be scaled so.
     """
@@ -56,12 +60,15 @@ def make_reference(
     factors = view.grid_scale(source.grid.ndim)
     window = _cropped(source, factors)
     block = view.pick(source.read(window, 0))
-    steps = verbs.degradation(plugins, domain, degradation, source, scale)
+    generator = torch.Generator().manual_seed(seed)
+    steps = degrade.as_stored(verbs.degradation(plugins, domain, degradation, source, scale), source.encoding)
+    made = degrade.settled(steps, generator)  # once for the item: its slices went through one camera
     filled = block.values if block.valid is None else fill_invalid(block.values, block.valid)
-    lr = _Degrading(view, cast(tuple[Role, ...], roles), steps, seed).apply(filled)
+    lr = _Degrading(view, cast(tuple[Role, ...], roles), made, generator).apply(filled)
     encoding = _of_images(source.encoding, view)
     lr_source = _lr_source(source, view, window, Block(lr, _downscaled(block.valid, factors)), encoding)
-    return Reference(block.values, block.valid, lr_source, encoding)
+    drawn = tuple({"name": step.name, **step.parameters} for step in made.steps) if made is not steps else ()
+    return Reference(block.values, block.valid, lr_source, encoding, drawn)
 
 
 def _cropped(source: Source, factors: tuple[int, ...]) -> Window:
@@ -84,28 +91,27 @@ class _Degrading:
     view: View
     roles: tuple[Role, ...]
     steps: Degradation
-    seed: int
+    generator: torch.Generator
 
     def apply(self, hr: Array) -> Array:
         """Return LR ``(C, *grid axes)`` of HR."""
-        generator = torch.Generator().manual_seed(self.seed)
         by_plane = len(self.roles) == 3 and self.view.scale[0] == 1
         network = self.view.to_network(hr)
         with torch.inference_mode():
             if by_plane:
-                planes = [self._piece(network[:, i], generator, first=1) for i in range(network.shape[1])]
+                planes = [self._piece(network[:, i], first=1) for i in range(network.shape[1])]
                 lr = np.stack(planes, axis=1)
             else:
-                lr = self._piece(network, generator, first=0)
+                lr = self._piece(network, first=0)
         order = (0, *(axis + 1 for axis in np.argsort(self.view.axes)))
         return np.ascontiguousarray(lr.transpose(order))
 
-    def _piece(self, hr: Array, generator: torch.Generator, first: int) -> Array:
+    def _piece(self, hr: Array, first: int) -> Array:
         lr = degrade.apply(
             torch.from_numpy(np.array(hr))[None],
             self.steps,
             self.view.scale[first:],
-            generator,
+            self.generator,
             roles=self.roles[first:],
             grid_axes=self.view.axes[first:],
         )

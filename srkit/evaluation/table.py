@@ -18,7 +18,7 @@ class EvaluationRow:
     """Figures of one model on one item, in the item's stored units.
 
     `data_range` is what PSNR and SSIM refer to; `metrics` holds figures by name, `channels` those of each channel by
-    its own name, where an item has several.
+    its own name, where an item has several. `drawn` holds the steps that made LR where they were drawn for the item.
     """
 
     item: str
@@ -26,6 +26,7 @@ class EvaluationRow:
     metrics: Mapping[str, float]
     data_range: float
     channels: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    drawn: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ def _row(row: EvaluationRow) -> dict[str, Any]:
         "data_range": row.data_range,
         **_plain(row.metrics),
     }
+    if row.drawn:
+        figures["degradation"] = [dict(step) for step in row.drawn]
     if row.channels:
         figures["channels"] = {name: _plain(found) for name, found in row.channels.items()}
     return figures

@@ -7,11 +7,12 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from srkit.data.loader import Batch
 from srkit.image import Array
 from srkit.training.loop import StepReport
 from srkit.training.validation import Figures
@@ -41,8 +42,7 @@ class Log:
         self._path = path
         self._every = every
         self._pace = Pace()
-        if path.is_file():
-            self.forget(after)
+        self.forget(after)
 
     def on_step(self, report: StepReport) -> None:
         """Write a line where it is due."""
@@ -65,8 +65,33 @@ class Log:
 
     def forget(self, after: int) -> None:
         """Drop lines beyond the checkpoint that the run goes on from: they will come again."""
+        if not self._path.is_file():
+            return
         kept = [line for line in self._path.read_text(encoding="utf-8").splitlines() if _step_of(line) <= after]
         self._path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+
+class Draws:
+    """What was drawn to make LR of training images: a line of degradations.jsonl for each, on every `every`-th step.
+
+    Those of other steps come again from the seed: an image's numbers depend on the seed, its step and its place.
+    """
+
+    def __init__(self, path: Path, every: int, *, after: int = 0) -> None:
+        self._log = Log(path, every, after=after)
+        self._every = every
+
+    def watched(self, batches: Iterator[Batch], first: int) -> Iterator[Batch]:
+        """Yield the batches of steps `first`, `first` + 1, …, and write down what was drawn for them."""
+        for step, batch in enumerate(batches, start=first + 1):
+            if self._every and step % self._every == 0:
+                for image, steps in enumerate(batch.drawn):
+                    self._log.write({"step": step, "image": image, "degradation": list(steps)})
+            yield batch
+
+    def forget(self, after: int) -> None:
+        """Drop lines beyond a checkpoint."""
+        self._log.forget(after)
 
 
 def _step_of(line: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from torch import nn
 from srkit import plugins as verbs
 from srkit.config import Recipe
 from srkit.data.cache import ArrayCache
-from srkit.data.loader import BatchMaker, iter_batches
+from srkit.data.loader import Batch, BatchMaker, iter_batches
 from srkit.data.opening import OpenItems
 from srkit.errors import OutputError
 from srkit.models.file import load_model
@@ -28,7 +28,7 @@ from srkit.training.interruption import Interruption
 from srkit.training.loop import Observer, StepReport, run_phases
 from srkit.training.modelling import described_state, model_info, write_model
 from srkit.training.preparation import domain_options, prepare
-from srkit.training.records import Log, ProgressCall, ProgressReport, TensorBoard, finite
+from srkit.training.records import Draws, Log, ProgressCall, ProgressReport, TensorBoard, finite
 from srkit.training.run_folder import RunFolder
 from srkit.training.samples import Samples
 from srkit.training.seen import measured
@@ -128,7 +128,10 @@ class Run:
     def _run(self, observers: Sequence[Observer]) -> None:
         batches = iter_batches(self._batch_maker(), self.state.step, workers=self.recipe.data.workers)
         with closing(batches):
-            run_phases(self.state.phases, batches, self.state.progress, observers)
+            run_phases(self.state.phases, self._watched(batches), self.state.progress, observers)
+
+    def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        return batches
 
     def _roll_back(self) -> int:
         """Return to the newest checkpoint, with optimisers that know nothing later; return its step."""
@@ -195,6 +198,7 @@ class LeadingRun(Run):
     def __init__(self, plugins: Plugins, recipe: Recipe, folder: RunFolder, compute: Compute, stack: ExitStack) -> None:
         super().__init__(plugins, recipe, folder, compute, stack)
         self.log = Log(folder.log, recipe.log_every, after=self.state.step)
+        self.draws = Draws(folder.draws, recipe.log_every, after=self.state.step)
         self.validation = self._validation()
         if self.resumed:
             logger.info("resumed at step %d of %d", self.state.step, sum(phase.steps for phase in self.state.phases))
@@ -213,8 +217,12 @@ class LeadingRun(Run):
     def _roll_back(self) -> int:
         step = super()._roll_back()
         self.log.forget(step)
+        self.draws.forget(step)
         self.log.write({"step": step, "event": "rolled back after divergence, learning rate lowered"})
         return step
+
+    def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        return self.draws.watched(batches, self.state.step)
 
     def _save(self) -> None:
         write_checkpoint(self.folder.checkpoints, self.state)

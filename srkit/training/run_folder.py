@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -57,6 +58,11 @@ class RunFolder:
     def log(self) -> Path:
         """One JSON object a line."""
         return self.root / "log.jsonl"
+
+    @property
+    def draws(self) -> Path:
+        """What was drawn to make LR, where its recipe has ranges; one JSON object a line."""
+        return self.root / "degradations.jsonl"
 
     @property
     def checkpoints(self) -> Path:
@@ -171,7 +177,9 @@ def _first_difference(a: Any, b: Any, place: str = "") -> str:
 
 
 def environment(plugins: Plugins) -> dict[str, Any]:
-    """Return what a run depends on beside its recipe: versions and the processor, no names of people or machines."""
+    """Return what a run depends on beside its recipe: versions, the state of srkit's source where it is a git checkout,
+    and the processor; no names of people or machines.
+    """
     packages = ("torch", "numpy", "safetensors", "pydantic")
     return {
         "srkit": __version__,
@@ -181,5 +189,24 @@ def environment(plugins: Plugins) -> dict[str, Any]:
         "torch_threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "packages": {name: metadata.version(name) for name in packages},
+        "git": git_state(Path(__file__).parent),
         "plugins": {plugin.name: plugin.version for plugin in plugins.loaded},
     }
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Return the commit that is checked out around `folder`, and whether files differ from it; None where neither is.
+
+    What is installed into a folder that somebody else's repository happens to hold is not that repository's.
+    """
+    try:
+        said = [
+            subprocess.run(
+                ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for words in (["ls-files", "--", "."], ["rev-parse", "HEAD"], ["status", "--porcelain"])
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    own, commit, changes = said
+    return {"commit": commit, "changed": bool(changes)} if own else None

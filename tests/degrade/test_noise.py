@@ -12,6 +12,7 @@ STEPS = [
     {"name": "rician", "sigma": 3.0},
     {"name": "gaussian_noise", "sigma": 3.0},
     {"name": "poisson_gaussian", "gain": 0.5, "sigma": 2.0},
+    {"name": "signal_noise", "a": 3.0, "b": 0.1},
 ]
 
 
@@ -63,3 +64,28 @@ def test_sensor_noise_has_a_variance_that_grows_with_the_signal(level: float) ->
 def test_every_channel_can_have_its_own_sigma() -> None:
     result = noisy(torch.zeros(1, 2, 200, 200, dtype=torch.double), {"name": "gaussian_noise", "sigma": [1.0, 5.0]})
     assert result[0].std(axis=(1, 2)) == pytest.approx([1, 5], rel=0.03)
+
+
+@pytest.mark.parametrize("level", [0.0, 300.0, 2000.0])
+def test_signal_noise_has_a_deviation_that_is_a_line_in_the_signal_of_each_band(level: float) -> None:
+    values = torch.full((1, 2, 300, 300), level, dtype=torch.double)
+    result = noisy(values, {"name": "signal_noise", "a": [3.0, 5.0], "b": [0.02, 0.0]})[0] - level
+    assert result.mean(axis=(1, 2)) == pytest.approx([0, 0], abs=0.5)
+    assert result.std(axis=(1, 2)) == pytest.approx([3 + 0.02 * level, 5], rel=0.02)
+
+
+def test_signal_noise_is_never_of_less_than_nothing() -> None:
+    values = torch.full(SHAPE, -500.0, dtype=torch.double)
+    assert (noisy(values, {"name": "signal_noise", "a": 1.0, "b": 0.01}) == -500).all()
+
+
+def test_shot_noise_can_have_a_gain_for_each_channel() -> None:
+    values = torch.full((1, 2, 300, 300), 200.0, dtype=torch.double)
+    result = noisy(values, {"name": "poisson_gaussian", "gain": [0.5, 4.0], "sigma": [0, 3]})[0]
+    assert result.var(axis=(1, 2)) == pytest.approx([100, 809], rel=0.03)
+
+
+def test_grey_noise_is_the_same_in_all_channels() -> None:
+    result = noisy(torch.zeros(1, 3, 20, 20), {"name": "gaussian_noise", "sigma": [1.0, 1.0, 2.0], "grey": True})[0]
+    np.testing.assert_array_equal(result[0], result[1])
+    np.testing.assert_allclose(result[2], 2 * result[0])

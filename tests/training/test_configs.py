@@ -67,7 +67,7 @@ def test_a_shipped_recipe_trains(path, toy_plugins, save_array, tmp_path):
     shape = (16, 12, 12) if volume else (3, 40, 40) if bands else (40, 40)
     name = "volume" if volume else "bands" if bands else "image"
     for number in range(3):
-        item = save_array(f"s{number}_{name}", shape)
+        item = save_array(f"s{number}_{name}", shape, dtype="uint8" if "photo" in path.stem else "uint16")
     result = train(recipe, data=item.parent, out=tmp_path / "run", plugins=toy_plugins)
     assert result.steps == 2 * len(recipe.phases)
     assert read_info(result.model).name == path.stem

@@ -1,8 +1,9 @@
 """What is known of sensors' sharpness: the response at the Nyquist frequency of their own pixels, per band.
 
 A recipe names a sensor by ``{name: sensor_mtf, sensor: sentinel-2}``; it becomes the core's Gaussian with one response
-for each band. Sources: Sentinel-2 after CNES (sensorsio 1.0.2), `sentinel-2-s2sharp` after the S2Sharp and SupReME
-codes, the others after the pansharpening toolbox of Vivone et al., in the order of the sensor's own bands.
+for each band. With ``spread: 0.05`` each is drawn anew for every sample from so far around it. Sources: Sentinel-2 after
+CNES (sensorsio 1.0.2), `sentinel-2-s2sharp` after the S2Sharp and SupReME codes, the others after the pansharpening
+toolbox of Vivone et al., in the order of the sensor's own bands.
 """
 
 from __future__ import annotations
@@ -57,10 +58,18 @@ def _step(entry: Mapping[str, Any], channels: Sequence[Channel]) -> Step:
     parameters = {key: value for key, value in entry.items() if key != "name"}
     if entry.get("name") != STEP:
         return Step(str(entry.get("name")), parameters)
-    unknown = sorted(set(parameters) - {"sensor"})
+    unknown = sorted(set(parameters) - {"sensor", "spread"})
     if unknown:
-        raise RecipeError(f"step {STEP!r} has no parameter {unknown[0]!r}; it takes a sensor alone")
-    return Step("gaussian", {"mtf": list(responses(str(parameters.get("sensor")), channels))})
+        raise RecipeError(f"step {STEP!r} has no parameter {unknown[0]!r}; it takes a sensor, and a spread around it")
+    known = responses(str(parameters.get("sensor")), channels)
+    return Step("gaussian", {"mtf": _around(known, parameters.get("spread", 0))})
+
+
+def _around(known: Sequence[float], spread: Any) -> list[Any]:
+    """Return each response, or the range around it."""
+    if not isinstance(spread, (int, float)) or not 0 <= spread < min(known) or spread >= 1 - max(known):
+        raise RecipeError(f"spread of step {STEP!r} is {spread!r}, and must be a number from 0 to below {min(known):g}")
+    return [{"from": m - spread, "to": m + spread} for m in known] if spread else list(known)
 
 
 def responses(sensor: str, channels: Sequence[Channel]) -> tuple[float, ...]:

@@ -1,6 +1,7 @@
 """Degradation by a sensor's own sharpness, band by band."""
 
 import math
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ import torch
 from srkit_satellite.plugin import srkit_degradation
 from srkit_satellite.source import RasterSource
 
-from srkit import RecipeError, Scale
-from srkit.degrade import apply
+from srkit import Channel, Item, RecipeError, Scale
+from srkit.data.cache import ArrayCache
+from srkit.data.opening import Pairing, open_part
+from srkit.degrade import apply, settled
+from srkit.domain import Part
 from srkit.plugins import degradation, load_plugins
 
 
@@ -51,6 +55,31 @@ def test_response_at_nyquist_is_the_sensors(opened):
     np.testing.assert_allclose(gains, [0.304**0.25, 0.19**0.25], rtol=0.05)
 
 
+def test_responses_can_be_drawn_from_around_the_sensors(opened):
+    steps = srkit_degradation("satellite", spec("sentinel-2", spread=0.05), opened("B02", "B12"))
+    expected = [[0.254, 0.354], [0.14, 0.24]]
+    np.testing.assert_allclose([[m["from"], m["to"]] for m in steps.steps[0].parameters["mtf"]], expected)
+    drawn = settled(steps, torch.Generator().manual_seed(2)).steps[0].parameters["mtf"]
+    assert all(low < m < high for m, (low, high) in zip(drawn, expected, strict=True))
+    assert settled(steps, None).steps[0].parameters["mtf"] == pytest.approx([0.304, 0.19])
+
+
+def test_bands_that_are_chosen_have_their_own_response(make):
+    def edit(raster):
+        raster.descriptions = ("B02", "B03", "B04", "B08")
+
+    path = make("in.tif", np.ones((4, 32, 32), np.uint16), edit=edit)
+    plugins = load_plugins(environment={"SRKIT_PLUGINS": "satellite"})
+    normalizer = {"kind": "range", "low": 0, "high": 2}
+    inputs = (Channel("B08"), Channel("B03"))
+    pairing = Pairing(
+        "satellite", Scale(2, 2), ("row", "column"), (16, 16), normalizer, spec("sentinel-2"), inputs=inputs
+    )
+    item = Item((path,), "satellite", folder="", stem="in", suffix=".tif")
+    with closing(open_part(plugins, Part(item), pairing, ArrayCache(1))) as opened_item:
+        assert opened_item.degradation.steps[0].parameters == {"mtf": [0.222, 0.276]}
+
+
 def test_steps_of_the_core_stand_beside(opened):
     noise = {"name": "gaussian_noise", "sigma": 2.0}
     steps = srkit_degradation("satellite", [*spec("quickbird"), noise], opened("b", "g", "r", "n")).steps
@@ -70,6 +99,7 @@ def test_lists_without_a_sensor_are_left_to_the_core(opened):
         (spec("sentinel-2"), ("red",), "no response for red"),
         (spec("worldview-2"), ("a", "b"), "8 bands"),
         (spec("sentinel-2", m=3), ("B02",), "no parameter 'm'"),
+        (spec("sentinel-2", spread=0.4), ("B02",), "spread"),
     ],
 )
 def test_what_is_not_known_is_an_error_that_says_what_is(opened, given, names, word):
