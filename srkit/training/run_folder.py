@@ -177,9 +177,7 @@ def _first_difference(a: Any, b: Any, place: str = "") -> str:
 
 
 def environment(plugins: Plugins) -> dict[str, Any]:
-    """Return what a run depends on beside its recipe: versions, the state of srkit's source where it is a git checkout,
-    and the processor; no names of people or machines.
-    """
+    """Return what a run depends on beside its recipe: versions, the commit of a checkout, the processor; no names."""
     packages = ("torch", "numpy", "safetensors", "pydantic")
     return {
         "srkit": __version__,
