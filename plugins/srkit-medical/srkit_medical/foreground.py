@@ -7,6 +7,9 @@ from scipy import ndimage
 
 from srkit.image import Array, BoolArray
 
+LEAST_SHARE = 0.1
+"""Size of a piece, as a share of the largest, from which it belongs to the body: of two legs, both do."""
+
 
 def threshold_of(values: Array) -> float:
     """Return the value above which samples are body: the mean, without what is rarer than one in a hundred."""
@@ -17,24 +20,25 @@ def threshold_of(values: Array) -> float:
 def body_of(values: Array, valid: BoolArray | None) -> BoolArray:
     """Return where the body is in an image ``(C, *spatial)``, as ``(1, *spatial)``.
 
-    Its largest piece above the threshold, with what it encloses (ventricles, lungs) in every plane of an image of
+    Its largest pieces above the threshold, with what they enclose (ventricles, lungs) in every plane of an image of
     three axes. All of an image without air.
     """
     known = np.isfinite(values[:1]) if valid is None else np.isfinite(values[:1]) & valid[:1]
     if not known.any():
         return known
     bright = known[0] & (values[0] >= threshold_of(values[0][known[0]]))
-    body = _filled(_largest(bright))
+    body = _filled(largest_pieces(bright))
     return np.asarray(body[np.newaxis] & known)
 
 
-def _largest(mask: BoolArray) -> BoolArray:
+def largest_pieces(mask: BoolArray) -> BoolArray:
+    """Return the pieces of a mask, joined by faces, that are not much smaller than the largest one."""
     pieces, count = ndimage.label(mask)
     if count < 2:
         return mask
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
-    return np.asarray(pieces == sizes.argmax())
+    return np.asarray((sizes >= LEAST_SHARE * sizes.max())[pieces] & mask)
 
 
 def _filled(mask: BoolArray) -> BoolArray:

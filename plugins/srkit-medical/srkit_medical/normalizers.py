@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from srkit.errors import InputError, RecipeError, nearest_known
-from srkit.image import Array, Normalizer, Source
+from srkit.image import Array, BoolArray, Normalizer, Source
+from srkit_medical.foreground import largest_pieces
 from srkit_medical.thinning import steps_for, thinned
 
 SAMPLES = 4_000_000
-MASK = "above the mean of the non-zero samples"
+MASK = "largest pieces above the mean of the non-zero samples"
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "percentile": {"low": 0.5, "high": 99.5},
     "window": {"low": -1024.0, "high": 3071.0, "blend": 50.0},
@@ -150,8 +151,11 @@ def _by_percentiles(spec: Mapping[str, Any], source: Source) -> Normalizer:
             f"is a map of {quantity}, whose numbers mean something, and percentiles of each map would lose that; "
             "use a model with a fixed range (normaliser of kind range), or an interpolation"
         )
-    values = _samples(source)
-    body = _foreground(values)
+    frames = _samples(source)
+    values = np.concatenate([samples[valid] for samples, valid in frames])
+    if not values.size:
+        raise InputError("no sample of the item is a number; leave it out")
+    body = _foreground(frames, values)
     low, high = (float(x) for x in np.percentile(body, [spec["low"], spec["high"]]))
     if low == high:  # a mask, or two grey values
         low, high = float(values.min()), float(values.max())
@@ -161,18 +165,18 @@ def _by_percentiles(spec: Mapping[str, Any], source: Source) -> Normalizer:
     return LinearNormalizer({**spec, **numbers}, low, high)
 
 
-def _samples(source: Source) -> Array:
+def _samples(source: Source) -> list[tuple[Array, BoolArray]]:
+    """Return each frame thinned, ``(i, j, k)``, and which of its samples are valid."""
     steps = steps_for(source, max(1, SAMPLES // source.frames))
-    pieces = [values[valid] for values, valid in (thinned(source, steps, frame) for frame in range(source.frames))]
-    values = np.concatenate(pieces)
-    if not values.size:
-        raise InputError("no sample of the item is a number; leave it out")
-    return values
+    return [thinned(source, steps, frame) for frame in range(source.frames)]
 
 
-def _foreground(values: Array) -> Array:
+def _foreground(frames: list[tuple[Array, BoolArray]], values: Array) -> Array:
+    """Return the samples of the body, all of the valid `values` where none stands out."""
     some = values[values != 0]
     if not some.size:
         return values
-    body: Array = some[some > some.mean(dtype=np.float64)]
+    threshold = some.mean(dtype=np.float64)
+    masks = [largest_pieces(valid & (samples != 0) & (samples > threshold)) for samples, valid in frames]
+    body = np.concatenate([samples[mask] for (samples, _), mask in zip(frames, masks, strict=True)])
     return body if body.size else some

@@ -42,6 +42,12 @@ def test_specks_in_the_air_are_no_body() -> None:
     assert (body_of(values[None], None)[0] & ~inside).sum() < 10
 
 
+def test_both_legs_are_body() -> None:
+    values = np.zeros((40, 30, 12), np.float32)
+    values[5:14, 8:20] = values[22:31, 8:20] = 700
+    np.testing.assert_array_equal(body_of(values[None], None)[0], values > 0)
+
+
 def test_what_is_no_data_is_no_body() -> None:
     values, inside = head(0, 900, 40)
     values[20:] = np.nan

@@ -49,6 +49,26 @@ def test_one_spike_does_not_change_the_rest(in_memory: Make) -> None:
     assert np.abs(one.normalise(volume) - other.normalise(volume)).max() < 0.2
 
 
+def test_bright_specks_in_the_air_are_no_body(in_memory: Make) -> None:
+    rng = np.random.default_rng(5)
+    volume = head()
+    specks = volume.copy()
+    corner = specks[:3]
+    corner[rng.random(corner.shape) < 0.1] = 5000  # beside the ball, joined to nothing: one sample in a hundred
+    one, other = (normalizer_of(PERCENTILE, in_memory(v)) for v in (volume, specks))
+    assert one is not None
+    assert other is not None
+    assert other.spec["high_value"] == pytest.approx(one.spec["high_value"], rel=0.01)
+
+
+def test_two_legs_are_one_body(in_memory: Make) -> None:
+    volume = np.full((20, 24, 10), 10, np.float32)
+    volume[3:8, 8:16], volume[12:17, 8:16] = 700, 900
+    normalizer = normalizer_of({**PERCENTILE, "low": 0, "high": 100}, in_memory(volume))
+    assert normalizer is not None
+    assert (normalizer.spec["low_value"], normalizer.spec["high_value"]) == (700, 900)
+
+
 def test_values_beyond_the_percentiles_are_not_clipped(in_memory: Make) -> None:
     normalizer = normalizer_of(PERCENTILE, in_memory(head()))
     assert normalizer is not None
