@@ -147,5 +147,9 @@ def _work(pipe: Connection, treatment: Treatment, threads: int, level: int) -> N
 def _interrupted(*_: Any) -> None:
     """Interrupt once: a second signal, or that of the parent, must not interrupt the cleaning up."""
     for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _nothing)
     raise KeyboardInterrupt
+
+
+def _nothing(*_: Any) -> None:
+    """Do nothing: were signals ignored instead, Python would complain of those that are on their way already."""
