@@ -20,7 +20,7 @@ from rasterio.windows import Window as RasterWindow
 from srkit import OutputError, OutputPlan, Slab, UsageError, Window
 from srkit_satellite.blueprint import Blueprint, blueprint_of
 from srkit_satellite.cog import write_cog
-from srkit_satellite.opening import GDAL_ERRORS, cause_of, provide_cache
+from srkit_satellite.opening import GDAL_ERRORS, LEAST_CACHE, cause_of, provide_cache
 from srkit_satellite.sidecar import write_sidecar
 from srkit_satellite.source import RasterSource
 
@@ -52,7 +52,7 @@ class GeoTiffSink:
         self._source = source.path
         self._dataset: Any = None
         row = self.blueprint.shape[1] * len(self.blueprint.bands) * self.blueprint.dtype.itemsize
-        self.cache = 2 * row * self.slab.size
+        self.cache = LEAST_CACHE  # every block is written whole, once
         self.room = int(row * self.blueprint.shape[0] * (COG_ROOM if self.blueprint.cog else ROOM))
 
     def __enter__(self) -> Self:

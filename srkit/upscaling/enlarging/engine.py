@@ -163,6 +163,7 @@ def _pieces(job: Job, asked: Asked, step: Step | None) -> Iterator[Piece]:
         for frame in range(asked.begin[0], job.source.frames):
             for piece in _pieces_of_frame(job, frame, asked):
                 yield piece
+                del piece  # or it would wait in memory for the next one
                 done += 1
                 if step is not None:
                     step(min(done, total), total)

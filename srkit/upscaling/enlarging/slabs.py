@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from srkit.grid import Slab, Window
-from srkit.image import Array, BoolArray, OutputPlan
-from srkit.upscaling.enlarging.stream import THIN_SAMPLES, Piece
+from srkit.image import Array, BoolArray, Encoding, OutputPlan
+from srkit.upscaling.enlarging.stream import THIN_SAMPLES, Piece, wide_enough
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,16 +32,19 @@ class _Open:
         self.valid: BoolArray | None = None
         self.missing = window.size
 
-    def put(self, window: Window, stored: Array, valid: BoolArray | None) -> None:
-        place = (slice(None), *window.relative_to(self.window).slices)
-        self.stored[place] = stored
-        if valid is not None:
-            if self.valid is None:
-                self.valid = np.ones((1, *self.window.shape), np.bool_)
-            if valid.shape[0] > self.valid.shape[0]:
-                self.valid = np.repeat(self.valid, valid.shape[0], axis=0)
-            self.valid[place] = valid
-        self.missing -= window.size
+    def put(self, piece: Piece, encoding: Encoding) -> None:
+        """Take the samples of a piece that lies inside, encoded in thin parts: as floats it is large enough once."""
+        for window in thin_parts(piece.window, int(np.argmax(piece.window.shape))):
+            part = piece.part(window)
+            place = (slice(None), *window.relative_to(self.window).slices)
+            self.stored[place] = encoding.encode(part.values, part.valid)
+            if part.valid is not None:
+                self.valid = wide_enough(self.valid, len(part.valid), self.window)
+                self.valid[place] = part.valid
+        self.missing -= piece.window.size
+
+    def finished(self, number: int, frame: int) -> StoredSlab:
+        return StoredSlab(number, self.window, frame, self.stored, self.valid)
 
 
 def assemble(pieces: Iterable[Piece], plan: OutputPlan, slab: Slab, *, first: int = 0) -> Iterator[StoredSlab]:
@@ -53,30 +56,33 @@ def assemble(pieces: Iterable[Piece], plan: OutputPlan, slab: Slab, *, first: in
     slabs: dict[int, _Open] = {}
     waiting = first
     for piece in pieces:
-        stored = plan.encoding.encode(piece.values, piece.valid)
         low, high = piece.window.start[slab.axis] // slab.size, -(-piece.window.stop[slab.axis] // slab.size)
         for index in range(low, high):
             number = piece.frame * len(windows) + index
             if number < waiting:
                 continue
-            part = piece.window.intersection(windows[index])
-            inner = (slice(None), *part.relative_to(piece.window).slices)
             if number not in slabs:
                 slabs[number] = _Open(windows[index], plan)
-            slabs[number].put(part, stored[inner], None if piece.valid is None else piece.valid[inner])
+            slabs[number].put(piece.part(piece.window.intersection(windows[index])), plan.encoding)
+        del piece  # or it would wait in memory for the next one
         while waiting in slabs and not slabs[waiting].missing:
-            full = slabs.pop(waiting)
-            yield StoredSlab(waiting, full.window, waiting // len(windows), full.stored, full.valid)
+            yield slabs.pop(waiting).finished(waiting, waiting // len(windows))
             waiting += 1
 
 
 def as_written(slab: StoredSlab, plan: OutputPlan, axis: int) -> Iterator[Piece]:
     """Yield what will be read of a slab, in thin pieces along `axis`: as floats it may be too large at once."""
-    across = max(1, slab.window.size // slab.window.shape[axis])
-    for part in Slab(axis, max(1, THIN_SAMPLES // across)).windows(slab.window.shape):
-        inner = (slice(None), *part.slices)
+    for window in thin_parts(slab.window, axis):
+        inner = (slice(None), *window.relative_to(slab.window).slices)
         valid = None if slab.valid is None else slab.valid[inner]
-        yield Piece(part.shifted(slab.window.start), slab.frame, plan.encoding.decode(slab.stored[inner]), valid)
+        yield Piece(window, slab.frame, plan.encoding.decode(slab.stored[inner]), valid)
+
+
+def thin_parts(window: Window, axis: int) -> Iterator[Window]:
+    """Yield a window in parts along `axis`, each of about `THIN_SAMPLES` samples per channel."""
+    across = max(1, window.size // max(1, window.shape[axis]))
+    for part in Slab(axis, max(1, THIN_SAMPLES // across)).windows(window.shape):
+        yield part.shifted(window.start)
 
 
 def slabs_per_frame(plan: OutputPlan, slab: Slab) -> int:

@@ -19,7 +19,7 @@ from srkit.grid import Grid, Window
 from srkit.image import Array, BoolArray
 
 RUN_SAMPLES = 2**20  # per channel: long enough that a run's own cost does not show
-THIN_SAMPLES = 2**17  # the same where runs are only looked at: as floats, a few of them stay in the processor's cache
+THIN_SAMPLES = 2**17  # the same of what is only looked at or encoded: as floats, it stays in the processor's cache
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -211,7 +211,7 @@ def _put_together(parts: Iterable[Piece], window: Window) -> Piece:
         place = (slice(None), *part.window.relative_to(window).slices)
         values[place] = part.values
         if part.valid is not None:
-            valid = _wide_enough(valid, len(part.valid), window)
+            valid = wide_enough(valid, len(part.valid), window)
             valid[place] = part.valid
         frame, missing = part.frame, missing - part.window.size
     if values is None or missing:
@@ -219,7 +219,7 @@ def _put_together(parts: Iterable[Piece], window: Window) -> Piece:
     return Piece(window, frame, values, valid)
 
 
-def _wide_enough(valid: BoolArray | None, channels: int, window: Window) -> BoolArray:
+def wide_enough(valid: BoolArray | None, channels: int, window: Window) -> BoolArray:
     """Return validity that holds that of `channels`; all valid where nothing was said so far."""
     if valid is None:
         return np.ones((channels, *window.shape), np.bool_)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from srkit.grid import Grid, Slab, Window
 from srkit.image import Array, Encoding, OutputPlan, Source
 from srkit.plugins import discover, open_source, verify_staged
 from srkit.upscaling.enlarging.engine import read
+from srkit.upscaling.enlarging.slabs import thin_parts
 from srkit.upscaling.making.staging import disk_is_full
 from srkit.upscaling.session import Session
 
 PIXEL_TOLERANCE = 1e-6
-PART_SAMPLES = 2**22  # per channel, of a slab that is compared in parts
 WORLD_TOLERANCE, COARSE_PIXEL_TOLERANCE = 1e-4, 1e-3
 """For formats that keep geometry in float32 (NIfTI): units of the world, and never more than this of a sample."""
 FLOAT32_STEPS, FLOAT32_PIXEL_TOLERANCE = 4, 1e-4
@@ -38,16 +38,9 @@ class Written:
 def checksum(stored: Array, encoding: Encoding, axis: int) -> int:
     """Return the CRC-32 of a slab along `axis` as it comes back, taken in thin parts as they are read again."""
     number = 0
-    for part in _parts(Window.whole(stored.shape[1:]), axis):
+    for part in thin_parts(Window.whole(stored.shape[1:]), axis):
         number = _checksum(stored[(slice(None), *part.slices)], encoding, number)
     return number
-
-
-def _parts(window: Window, axis: int) -> Iterator[Window]:
-    """Yield thin parts of a slab: the whole of it, as floats, may be larger than all that made it."""
-    across = max(1, window.size // max(1, window.shape[axis]))
-    for part in Slab(axis, max(1, PART_SAMPLES // across)).windows(window.shape):
-        yield part.shifted(window.start)
 
 
 def _checksum(stored: Array, encoding: Encoding, number: int) -> int:
@@ -121,7 +114,7 @@ def _check_samples(output: Source, plan: OutputPlan, written: Written) -> None:
     for frame in range(plan.frames):
         for window in written.slab.windows(plan.grid.shape):
             number = 0
-            for part in _parts(window, written.slab.axis):
+            for part in thin_parts(window, written.slab.axis):
                 block = read(output, part, frame)
                 number = _checksum(_plain(plan.encoding).encode(block.values, block.valid), plan.encoding, number)
             if written.lossless and number != next(expected, None):

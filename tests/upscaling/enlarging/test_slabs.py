@@ -1,10 +1,13 @@
+import weakref
+from collections.abc import Iterator
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srkit.grid import Grid, Slab, Window
 from srkit.image import Channel, Encoding, OutputPlan, Provenance
-from srkit.upscaling.enlarging.slabs import assemble, slabs_per_frame
+from srkit.upscaling.enlarging.slabs import as_written, assemble, slabs_per_frame
 from srkit.upscaling.enlarging.stream import Piece
 
 SHAPE = (12, 9, 10)
@@ -66,3 +69,21 @@ def test_validity_may_begin_and_widen_within_a_slab() -> None:
     made = [Piece(w, 0, array[0][:, w.slices[0]], v) for w, v in zip(rows, valid, strict=True)]
     (slab,) = assemble(made, both, Slab(0, 4))
     np.testing.assert_array_equal(slab.valid[:, :, 0], [[True, False, True, True], [True, False, False, True]])
+
+
+def test_what_was_taken_is_let_go_before_more_is_made() -> None:
+    taken: list[weakref.ref[np.ndarray]] = []
+
+    def made() -> Iterator[Piece]:
+        for row in range(SHAPE[0]):
+            assert all(array() is None for array in taken)
+            values = np.zeros((1, 1, *SHAPE[1:]), np.float32)
+            taken.append(weakref.ref(values))
+            yield Piece(Window((row, 0, 0), (row + 1, *SHAPE[1:])), 0, values, None)
+            del values
+
+    for slab in assemble(made(), plan(1), Slab(0, 3)):
+        assert sum(piece.values.size for piece in as_written(slab, plan(1), 0)) == slab.stored.size
+        taken.append(weakref.ref(slab.stored))
+        del slab
+    assert len(taken) == SHAPE[0] + SHAPE[0] // 3
