@@ -247,6 +247,19 @@ class DivisibleSource(Source, Protocol):
 
 
 @runtime_checkable
+class MappableSource(Source, Protocol):
+    """A source whose own format cannot hold the maps of its output (``--maps``): one file, float32."""
+
+    def for_maps(self) -> tuple[Source, str]:
+        """Return a source of the same samples, of a format that can, and the suffix of its files.
+
+        Its axes may be others, with the same roles. It reads what this source reads, for as long as this one is open;
+        it is never closed itself. Raises UsageError, in one sentence, where there is no such format for this item.
+        """
+        ...
+
+
+@runtime_checkable
 class Sink(Protocol):
     """Takes every slab of an output once, in file order (frames outermost), from one thread, already encoded.
 
@@ -365,7 +378,8 @@ class OutputPlan:
 
     `grid`, `channels`, `encoding` and `frames` describe the output; `scale` is how many samples an input sample
     becomes per grid axis, a fraction where that is no whole number; `format` is None for the source's own; `options`
-    are the domain's.
+    are the domain's. `map_kind` is None for the enlarged image itself, else what a map beside it shows (``residual``):
+    what the source says of its grey values is not true of a map's.
     """
 
     grid: Grid
@@ -376,6 +390,7 @@ class OutputPlan:
     provenance: Provenance
     format: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    map_kind: str | None = None
 
     @property
     def factors(self) -> tuple[int, ...]:

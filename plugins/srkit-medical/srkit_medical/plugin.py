@@ -86,7 +86,7 @@ def srkit_verify(domain: str, source: Source, staged: Path, plan: OutputPlan) ->
     if domain not in NAMES:
         return None
     findings = _verified(source, staged, plan)
-    if domain == "pet" and not findings:
+    if domain == "pet" and not findings and plan.map_kind is None:
         from srkit_medical.activity import verify_activity
 
         return verify_activity(source, staged, plan.options)

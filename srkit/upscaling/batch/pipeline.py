@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from srkit.upscaling.batch.manifest import Manifest
 from srkit.upscaling.batch.report import ItemResult, UpscaleReport
 from srkit.upscaling.batch.run import Batch, Progress
 from srkit.upscaling.batch.treatment import Treatment
+from srkit.upscaling.fidelity.demand import Fidelity
+from srkit.upscaling.making.manner import Disk, Keeping, Manner
 from srkit.upscaling.making.naming import MANIFEST, Naming, check_collisions, file_ids
-from srkit.upscaling.making.production import Manner
-from srkit.upscaling.making.shard import MERGE, Shard, repeatable
+from srkit.upscaling.making.shard import repeatable
 from srkit.upscaling.planning.aim import Aim, ScaleLike, SpacingLike
 from srkit.upscaling.planning.enlarger import Enlarger, model_named
 from srkit.upscaling.planning.region import Region
@@ -178,20 +180,12 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         shelf=EnlargerShelf(session.plugins, chosen, aim.scale, ChannelChoice.parse(bands, extra_bands)),
         naming=naming,
         manner=Manner(
-            file_ids(items),
-            overwrite,
-            resume,
+            Disk(file_ids(items), overwrite, force),
+            replace(Keeping.of_call(resume=resume, shard=shard), call=repeatable(call)),
             Wishes(device, precision, tile, bytes_of(memory), backend),
+            Fidelity(consistency, consistency_limit, strength, maps),
             region=Region.asked(window, bbox),
-            shard=Shard.parse(shard) if shard not in (None, MERGE) else None,
-            join=shard == MERGE,
-            force=force,
             dry_run=dry_run,
-            call=repeatable(call),
-            consistency=consistency,
-            consistency_limit=consistency_limit,
-            strength=strength,
-            maps=maps,
         ),
         aim=aim,
         asked=str(asked),
@@ -200,7 +194,7 @@ def upscale(  # noqa: PLR0913  the whole of a command in one call; every argumen
         again=again or inputs.named,
     )
     alone = len(items) == 1 and not any(isinstance(entry, Skipped) and entry.failed for entry in found)
-    unfinished = dry_run or treatment.manner.shard is not None
+    unfinished = dry_run or treatment.manner.keeping.shard is not None
     batch = Batch(treatment, None if unfinished else record, progress or _silent, workers)
     results = batch.treat_one(found) if alone else batch.treat_all(found)
     gathered = () if unfinished else _gathered(session, results)

@@ -16,10 +16,12 @@ from srkit.plugins import inspect_source, open_source
 from srkit.upscaling.batch.identity import Trace, identity_of, stamp_of, work_of
 from srkit.upscaling.batch.manifest import Earlier
 from srkit.upscaling.batch.report import ItemResult
-from srkit.upscaling.making.charting import Charting
-from srkit.upscaling.making.exhaustion import within_memory
+from srkit.upscaling.making.charting import map_targets
+from srkit.upscaling.making.fulfilment import fulfilled, with_maps_alone
+from srkit.upscaling.making.manner import Manner
 from srkit.upscaling.making.naming import Naming, check_target, is_there
-from srkit.upscaling.making.production import Manner, Product, foreseen, produce
+from srkit.upscaling.making.order import Order
+from srkit.upscaling.making.production import Product
 from srkit.upscaling.planning.aim import Aim
 from srkit.upscaling.planning.plan import scale_text, scale_words
 from srkit.upscaling.planning.shelf import EnlargerShelf
@@ -95,44 +97,42 @@ class Treatment:
         enlarger = self.shelf.choose(item.domain, source, shape)
         scale = scale_text(enlarger) if shape is None else scale_words(source, shape)
         target = self.naming.target(item, scale)
-        if self.manner.resume and not self.manner.overwrite and is_there(target, item):
-            return _skipped(item, ALREADY_THERE, target)
+        manner = replace(self.manner, step=step, shape=shape)
+        order = Order(self.session, item, source, enlarger, target, manner)
+        if manner.keeping.resume and not manner.disk.overwrite and is_there(target, item):
+            if not manner.fidelity.maps or all(place.is_file() for place in map_targets(order)):
+                return _skipped(item, ALREADY_THERE, target)
+            return self._result(order, scale, with_maps_alone(order), None)
         work = work_of(enlarger, self.session.chosen(item.domain), self.asked)
         done = None if self.earlier is None else self.earlier.untouched(target)
         if done is not None and done.is_of(item, work):
             return _skipped(item, ALREADY_DONE, target)
-        manner = replace(self.manner, overwrite=self.manner.overwrite or done is not None, step=step, shape=shape)
-        check_target(target, item, manner.inputs, overwrite=manner.overwrite)
+        disk = replace(manner.disk, overwrite=manner.disk.overwrite or done is not None)
+        check_target(target, item, disk.inputs, overwrite=disk.overwrite)
         trace = Trace(identity_of(item), stamp_of(item), work) if self.traced and not manner.dry_run else None
-        if manner.maps:
-            Charting(self.session, item, source, enlarger, target, manner).check()
+        product = fulfilled(order.with_disk(disk))
+        return self._result(order, scale, replace(product, findings=(*findings, *product.findings)), trace)
 
-        def attempt(manner: Manner) -> Product:
-            make = foreseen if manner.dry_run else produce
-            return make(self.session, item, source, enlarger=enlarger, target=target, manner=manner)
-
-        product, manner = within_memory(attempt, target, manner)
-        places: tuple[Path, ...] = ()
-        if manner.maps and product.forecast is None and not product.shard:
-            places = Charting(self.session, item, source, enlarger, target, manner).produce(product.agreement)
+    def _result(self, order: Order, scale: str, product: Product, trace: Trace | None) -> ItemResult:
+        item, enlarger, target, shard = order.item, order.enlarger, order.target, product.shard
         return ItemResult(
             path=item.path,
             domain=item.domain,
             key=item.key,
-            status="planned" if manner.dry_run else "done",
+            status="planned" if order.manner.dry_run else "done",
             output=target,
             forecast=product.forecast,
-            reason=f"shard {product.shard} is kept; `srkit merge {target}` joins all" if product.shard else "",
-            findings=(*findings, *product.findings),
+            reason=f"shard {shard} is kept; `srkit merge {target}` joins all" if shard else "",
+            findings=product.findings,
             model=enlarger.name,
             model_sha256=enlarger.sha256,
             scale=scale,
-            spacing=_spacing(source, shape),
+            spacing=_spacing(order.source, order.manner.shape),
             options=self.session.of(item.domain),
             route=product.route.explain(),
             consistency=product.agreement,
-            maps=places,
-            trace=None if trace is None or product.shard else trace.left(target, product.kinds),
+            maps=product.maps,
+            trace=None if trace is None or shard else trace.left(target, product.kinds),
         )
 
 

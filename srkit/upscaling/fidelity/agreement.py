@@ -23,7 +23,7 @@ class ChannelAgreement:
     """What ``D(SR) - LR`` is in one channel, in the image's units.
 
     `relative` is the RMSE as a share of the input's standard deviation, `relative_bias` the bias as a share of its
-    mean; None where that is 0. `spread` is that standard deviation. Figures of a channel without a valid sample are 0.
+    mean; None where that is 0. Figures of a channel without a valid sample are 0.
     """
 
     name: str
@@ -32,7 +32,6 @@ class ChannelAgreement:
     largest: float
     relative: float | None
     relative_bias: float | None
-    spread: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ def map_plan(plan: OutputPlan, kind: str, images: Sequence[int]) -> OutputPlan:
     marked = any(value is not None for value in (*plan.encoding.nodata, *plan.encoding.reserved))
     encoding = Encoding(np.dtype(np.float32), nodata=(math.nan,) * len(channels) if marked else ())
     methods = (kind,) * len(channels)
-    return replace(plan, channels=channels, encoding=encoding, provenance=replace(plan.provenance, methods=methods))
+    made = replace(plan.provenance, methods=methods)
+    return replace(plan, channels=channels, encoding=encoding, provenance=made, map_kind=kind)
 
 
 def staged(output: Source, stage: Stage, axis: int) -> Iterator[Piece]:

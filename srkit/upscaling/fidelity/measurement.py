@@ -46,6 +46,15 @@ def read_again(output: Source, axis: int) -> Iterator[Piece]:
             yield Piece(window, frame, block.values, block.valid)
 
 
+def spreads(source: Source, images: Sequence[int]) -> list[float]:
+    """Return the standard deviation of each of the channels `images`, over valid samples."""
+    errors = Errors(len(images))
+    for piece in read_again(source, source.slab.axis):
+        values = piece.values[list(images)].astype(np.float64)
+        errors.add(values, values, of_channels(piece.valid, images))
+    return [float(spread) for spread in errors.spreads]
+
+
 class Measurement:
     """A `Sight` of the output from the input's grid, and the figures of what was seen so far.
 
@@ -151,7 +160,6 @@ class Measurement:
             largest=float(errors.largest[index]),
             relative=rmse / spread if spread > 0 else None,
             relative_bias=bias / mean if mean else None,
-            spread=spread,
         )
 
 

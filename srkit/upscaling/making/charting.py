@@ -1,138 +1,176 @@
-"""Makes the maps that lie beside an output, each an output of its own: planned, written, verified, published."""
+"""Makes the maps that lie beside an output, each an output of its own: planned, written, verified, published.
+
+Maps are float32, one file each. What derives from a source of another kind of format is mapped in the format that the
+source names (`srkit.image.MappableSource`), on the axes of that format.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
-from srkit.domain import Item
 from srkit.errors import UsageError
-from srkit.image import OutputPlan, Source
+from srkit.image import MappableSource, OutputPlan, Sink, Source
 from srkit.plugins import create_sink
-from srkit.upscaling.enlarging.engine import Job, prepare
+from srkit.upscaling.enlarging.engine import Job
 from srkit.upscaling.enlarging.slabs import assemble
 from srkit.upscaling.enlarging.stream import Piece, Stage
-from srkit.upscaling.fidelity.agreement import Agreement
+from srkit.upscaling.fidelity.agreement import AGREEMENT_CODE
 from srkit.upscaling.fidelity.contrast import least_departure
-from srkit.upscaling.fidelity.maps import KINDS, Departure, Residual, map_plan, spread, staged
-from srkit.upscaling.fidelity.observation import Observation, observation_of
+from srkit.upscaling.fidelity.maps import KINDS, Departure, Residual, ensemble, map_plan, spread, staged
+from srkit.upscaling.fidelity.measurement import spreads
+from srkit.upscaling.making.forecast import Forecast, memory_of, network_seconds, tile_samples
+from srkit.upscaling.making.manner import Keeping, Manner
 from srkit.upscaling.making.naming import check_target
-from srkit.upscaling.making.production import Manner
-from srkit.upscaling.making.staging import Staging, output_error
+from srkit.upscaling.making.order import Order
+from srkit.upscaling.making.preparation import Compared, prepared
+from srkit.upscaling.making.production import Product
+from srkit.upscaling.making.room import needed_bytes, raw_bytes
+from srkit.upscaling.making.staging import Guard, Staging, hidden_path
 from srkit.upscaling.making.verification import Written, checksum, reopened, verify
-from srkit.upscaling.planning.enlarger import Enlarger
-from srkit.upscaling.planning.plan import narrowed, output_plan, provenance
-from srkit.upscaling.session import Session
+from srkit.upscaling.planning.region import Region
 
 SMALLEST = 1e-30  # a departure in an image without any contrast is as good as infinite
+WORKING_BYTES = 8  # of a sample in the working type, at most
 
 
-def map_target(target: Path, item: Item, kind: str) -> Path:
-    """Return where a map lies: ``scan_x2_residual.nii.gz`` beside ``scan_x2.nii.gz``."""
-    cut = len(target.name) - len(item.suffix)
-    return target.with_name(f"{target.name[:cut]}_{kind}{target.name[cut:]}")
+@dataclass(frozen=True, eq=False, slots=True)
+class Chart:
+    """One map in the making: what it shows, and where."""
+
+    kind: str
+    target: Path
+    plan: OutputPlan
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Charting:
-    """The maps of one item's output at `target`."""
+    """The maps of one output.
 
-    session: Session
-    item: Item
-    source: Source
-    enlarger: Enlarger
-    target: Path
-    manner: Manner
+    Parameters
+    ----------
+    order
+        The output's, on the source that the maps are written after.
+    part
+        What of that source the maps are of.
+    job
+        The network's, for all members of its ensemble.
+    """
 
-    def check(self) -> None:
-        """Raise UsageError, OutputError or RecipeError where maps cannot be made, before anything is."""
-        item, manner = self.item, self.manner
-        if not item.suffix:
-            raise UsageError(f"{item.path}: maps lie beside an output of one file; choose a format that is one")
-        if manner.region is not None or manner.shape is not None or manner.shard is not None or manner.join:
-            raise UsageError(f"{item.path}: maps are made of whole items at a whole --scale; leave --maps out")
-        job, _, plan = self._planned()
-        for kind in KINDS:
-            place = map_target(self.target, item, kind)
-            check_target(place, item, manner.inputs, overwrite=manner.overwrite)
-            chart = map_plan(plan, kind, job.fitted.image_channels)
-            create_sink(self.session.plugins, item.domain, place, self.source, chart)
+    order: Order
+    part: Source
+    job: Job
+    compared: Compared
+    charts: tuple[Chart, ...]
 
-    def produce(self, agreement: Agreement | None) -> tuple[Path, ...]:
-        """Write the maps, and return where they are; `agreement` tells how the input spreads.
+    def missing(self) -> Self:
+        """Return those maps alone that are not there."""
+        return replace(self, charts=tuple(chart for chart in self.charts if not chart.target.exists()))
 
-        Raises OutputError where one cannot be written; the output itself is there already.
-        """
-        job, observation, plan = self._planned()
-        images = job.fitted.image_channels
-        output = reopened(self.session, self.item, self.target)
-        stages = _stages(job, observation, agreement)
+    def check(self) -> int:
+        """Return the bytes that the maps may take. Raises UsageError or OutputError where they cannot be made."""
+        disk = self.order.manner.disk
+        for chart in self.charts:
+            check_target(chart.target, self.order.item, disk.inputs, overwrite=disk.overwrite)
+        return sum(needed_bytes(self._nowhere(chart), chart.plan, spooled=False) for chart in self.charts)
 
-        def pieces(kind: str, axis: int) -> Iterator[Piece]:
-            return staged(output, stages[kind], axis) if kind in stages else spread(job, axis)
+    def foreseen(self, forecast: Forecast) -> Forecast:
+        """Return the forecast of the output along with that of its maps."""
+        chart = self.charts[-1]
+        sink, members = self._nowhere(chart), len(ensemble(self.job))
+        seconds, _ = network_seconds(self.job, sink.slab.axis)
+        results = members * tile_samples(self.job) * math.prod(self.job.fitted.factors) * len(chart.plan.channels)
+        memory = memory_of(self.job, chart.plan, sink) + results * WORKING_BYTES
+        return replace(
+            forecast,
+            seconds=forecast.seconds + members * seconds,
+            memory_bytes=max(forecast.memory_bytes, memory),
+            maps_bytes=sum(raw_bytes(chart.plan) for chart in self.charts),
+        )
 
-        places = []
+    def produce(self) -> Product:
+        """Write the maps. Raises OutputError where one cannot be written; the output itself is there already."""
+        output = reopened(self.order.session, self.order.item, self.order.target)
         try:
-            for kind in KINDS:
-                places.append(map_target(self.target, self.item, kind))
-                made = _Map(self.session, self.item, self.source, map_plan(plan, kind, images))
-                made.write(places[-1], self.manner, lambda axis, kind=kind: pieces(kind, axis))  # type: ignore[misc]  # a default
+            stages = self._stages()
+            seen = _as_map(output, "")[0]
+
+            def pieces(kind: str, axis: int) -> Iterator[Piece]:
+                return staged(seen, stages[kind], axis) if kind in stages else spread(self.job, axis)
+
+            for chart in reversed(self.charts):  # the spread first: memory may run out on it, and all begins again
+                self._write(chart, lambda axis, kind=chart.kind: pieces(kind, axis))  # type: ignore[misc]  # a default
         finally:
             output.close()
-        return tuple(places)
+        return Product((), self.job.route, maps=tuple(chart.target for chart in self.charts))
 
-    def _planned(self) -> tuple[Job, Observation, OutputPlan]:
-        return _planned(self.session, self.item, self.source, self.enlarger, self.manner)
+    def _stages(self) -> dict[str, Stage]:
+        """Return what makes the maps of a finished output."""
+        source, observation, images = self.compared.source, self.compared.observation, self.compared.images
+        found = spreads(source, images)
+        least = [least_departure(spread, source.encoding) or SMALLEST for spread in found]
+        return {
+            "residual": Residual(source, observation, images),
+            "departure": Departure(source, observation, images, least),
+        }
 
+    def _nowhere(self, chart: Chart) -> Sink:
+        """Return a sink that nothing is written with, to be asked."""
+        nowhere = hidden_path(chart.target, "nowhere") / chart.target.name
+        return create_sink(self.order.session.plugins, self.order.item.domain, nowhere, self.part, chart.plan)
 
-def _stages(job: Job, observation: Observation, agreement: Agreement | None) -> dict[str, Stage]:
-    """Return what makes the maps of a finished output."""
-    images = job.fitted.image_channels
-    spreads = [channel.spread for channel in agreement.channels] if agreement else [0.0] * len(images)
-    least = [least_departure(spread, job.source.encoding) or SMALLEST for spread in spreads]
-    return {
-        "residual": Residual(job.source, observation, images),
-        "departure": Departure(job.source, observation, images, least),
-    }
-
-
-def _planned(
-    session: Session, item: Item, source: Source, enlarger: Enlarger, manner: Manner
-) -> tuple[Job, Observation, OutputPlan]:
-    """Return the job of the spread, how the input is seen, and the output's plan.
-
-    Mirrored networks run layer by layer: the fast ways know networks by their parts.
-    """
-    enlarger, seen = narrowed(replace(enlarger, strength=manner.strength), source)
-    job = prepare(session.plugins, seen, enlarger, domain=item.domain, wishes=replace(manner.wishes, backend="plain"))
-    if not job.fitted.image_channels:
-        raise UsageError(f"{item.path}: has no image channel to map; leave --maps out")
-    spec = {} if job.normalizer is None else dict(job.normalizer.spec)
-    made = provenance(enlarger, spec, job.route.made_by())
-    plan = output_plan(seen, job.grid, job.fitted, made, session.of(item.domain))
-    return job, observation_of(session.plugins, item.domain, seen, enlarger), plan
-
-
-class _Map:
-    """One map of an item."""
-
-    def __init__(self, session: Session, item: Item, source: Source, plan: OutputPlan) -> None:
-        self._session, self._item, self._source, self._plan = session, item, source, plan
-
-    def write(self, target: Path, manner: Manner, pieces: Callable[[int], Iterator[Piece]]) -> None:
-        """Write the pieces, which ascend along the axis that is asked for, to `target`, or leave no trace."""
-        session, item, plan = self._session, self._item, self._plan
+    def _write(self, chart: Chart, pieces: Callable[[int], Iterator[Piece]]) -> None:
+        """Write the pieces, which ascend along the axis that is asked for, or leave no trace."""
+        session, item, disk, plan = self.order.session, self.order.item, self.order.manner.disk, chart.plan
         checksums = []
-        with Staging(target, manner.inputs, overwrite=manner.overwrite) as staging:
-            sink = create_sink(session.plugins, item.domain, staging.path, self._source, plan)
-            try:
-                with sink:
-                    for slab in assemble(pieces(sink.slab.axis), plan, sink.slab):
-                        checksums.append(checksum(slab.stored, plan.encoding, sink.slab.axis))
-                        sink.write(slab.window, slab.frame, slab.stored, slab.valid)
-            except OSError as error:
-                raise output_error(error, target) from error
+        with Staging(chart.target, disk.inputs, overwrite=disk.overwrite) as staging:
+            sink = create_sink(session.plugins, item.domain, staging.path, self.part, plan)
+            with Guard(chart.target), sink:
+                for slab in assemble(pieces(sink.slab.axis), plan, sink.slab):
+                    checksums.append(checksum(slab.stored, plan.encoding, sink.slab.axis))
+                    sink.write(slab.window, slab.frame, slab.stored, slab.valid)
             written = Written(sink.slab, checksums, sink.lossless)
-            verify(session, item, self._source, staged=staging.path, plan=plan, written=written)
+            verify(session, item, self.part, staged=staging.path, plan=plan, written=written)
             staging.publish(getattr(sink, "side_files", ()))
+
+
+def map_targets(order: Order) -> tuple[Path, ...]:
+    """Return where the maps of an order's output lie: ``scan_x2_residual.nii.gz`` beside ``scan_x2.nii.gz``."""
+    suffix = _as_map(order.source, order.item.suffix)[1]
+    stem = order.target.name.removesuffix(order.item.suffix)
+    return tuple(order.target.with_name(f"{stem}_{kind}{suffix}") for kind in KINDS)
+
+
+def charting_of(order: Order) -> Charting:
+    """Return the maps of an order's output, planned.
+
+    Raises UsageError where its output cannot be compared with its input, and as `prepared` does.
+    """
+    source, suffix = _as_map(order.source, order.item.suffix)
+    if not suffix:
+        raise UsageError(f"{order.item.path}: maps lie beside an output of one file; choose a format that is one")
+    ready = prepared(replace(order, source=source, manner=_manner(order)))
+    if ready.compared is None:
+        told = [finding.text for finding in ready.findings if finding.code == AGREEMENT_CODE]
+        reason = told[0] if told else "it has no image channel to map"
+        raise UsageError(f"{order.item.path}: {reason}; leave --maps out")
+    plans = (map_plan(ready.plan, kind, ready.compared.images) for kind in KINDS)
+    charts = tuple(Chart(*chart) for chart in zip(KINDS, map_targets(order), plans, strict=True))
+    return Charting(order, ready.part, replace(ready.job, stages=()), ready.compared, charts)
+
+
+def _as_map(source: Source, suffix: str) -> tuple[Source, str]:
+    """Return the source that maps are written after, and the suffix of their files."""
+    return source.for_maps() if isinstance(source, MappableSource) else (source, suffix)
+
+
+def _manner(order: Order) -> Manner:
+    """Return how the job of the spread is made: mirrored networks run layer by layer, as trained."""
+    manner, region = order.manner, order.manner.region
+    if region is not None:
+        region = Region.of_window(region.window_on(order.source), order.source.roles)
+    wishes = replace(manner.wishes, backend="plain")
+    return replace(manner, keeping=Keeping(), wishes=wishes, region=region, step=None)

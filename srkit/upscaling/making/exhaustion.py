@@ -14,34 +14,35 @@ import torch
 from srkit.domain import Finding
 from srkit.errors import OutOfMemoryError
 from srkit.upscaling.making.journal import MARK
-from srkit.upscaling.making.production import Manner, Product
+from srkit.upscaling.making.order import Order
+from srkit.upscaling.making.production import Product
 from srkit.upscaling.making.staging import hidden_path
 
 _log = logging.getLogger(__name__)
 
 
-def within_memory(attempt: Callable[[Manner], Product], target: Path, manner: Manner) -> tuple[Product, Manner]:
-    """Return what `attempt` makes, at the tiles that `manner` asks for or at smaller ones, and in which manner.
+def within_memory(attempt: Callable[[Order], Product], order: Order) -> tuple[Product, Order]:
+    """Return what `attempt` makes, at the tiles that `order` asks for or at smaller ones, and the order that was met.
 
     Raises OutOfMemoryError where tiles cannot be smaller: they have the network's reach already, or are those of
     shards that other machines make.
     """
     told: tuple[Finding, ...] = ()
-    last = 0
+    last, keeping = 0, order.manner.keeping
     while True:
         try:
-            product = attempt(manner)
-            return replace(product, findings=(*told, *product.findings)), manner
+            product = attempt(order)
+            return replace(product, findings=(*told, *product.findings)), order
         except OutOfMemoryError as error:
-            if manner.shard is not None or manner.join or error.length < 2 or error.length == last:
+            if keeping.shard is not None or keeping.join or error.length < 2 or error.length == last:
                 raise
             last = error.length
         tile = last // 2
         text = f"memory ran out; was begun again, with tiles of {tile} samples instead of {last}"
         told = (Finding("warning", text),)
-        _log.info("%s: %s", target, text)
-        manner = replace(manner, wishes=replace(manner.wishes, tile=tile))
-        _let_go(target)
+        _log.info("%s: %s", order.target, text)
+        order = order.with_tile(tile)
+        _let_go(order.target)
 
 
 def _let_go(target: Path) -> None:

@@ -31,8 +31,8 @@ class Forecast:
         In grid axis order; spacing in world units.
     tile, halo, tiles
         Input samples per tile and of its halo (None: the network sees the whole image), and how many there are.
-    raw_bytes, needed_bytes, free_bytes
-        Of all samples; at most on disk while the output is made; and what is free there.
+    raw_bytes, maps_bytes, needed_bytes, free_bytes
+        Of all samples; of those of its maps; at most on disk while they are made; and what is free there.
     memory_bytes
         At most, of the whole process.
     seconds, trial
@@ -58,12 +58,12 @@ class Forecast:
     seconds: float
     trial: str
     invalid_share: float
+    maps_bytes: int = 0
 
 
 def foresee(job: Job, source: Source, plan: OutputPlan, sink: Sink, target: Path, needed: int) -> Forecast:
     """Return what `job` would take; `source` is the part of its source that is wanted."""
-    tiles = _count(job, sink.slab.axis)
-    rate, trial = _trial(job)
+    seconds, trial = network_seconds(job, sink.slab.axis)
     return Forecast(
         shape=source.grid.shape,
         spacing=source.grid.spacing,
@@ -74,15 +74,21 @@ def foresee(job: Job, source: Source, plan: OutputPlan, sink: Sink, target: Path
         dtype=str(plan.encoding.dtype),
         tile=job.route.tile,
         halo=job.fitted.halo,
-        tiles=tiles,
+        tiles=_count(job, sink.slab.axis),
         raw_bytes=raw_bytes(plan),
         needed_bytes=needed,
         free_bytes=free_bytes(target),
-        memory_bytes=_memory(job, plan, sink),
-        seconds=rate * tiles * _tile_samples(job),
+        memory_bytes=memory_of(job, plan, sink),
+        seconds=seconds,
         trial=trial,
         invalid_share=_invalid_share(source),
     )
+
+
+def network_seconds(job: Job, axis: int) -> tuple[float, str]:
+    """Return how long the network takes for all tiles of a job, and how that was measured."""
+    rate, trial = _trial(job)
+    return rate * _count(job, axis) * tile_samples(job), trial
 
 
 def _count(job: Job, axis: int) -> int:
@@ -90,17 +96,18 @@ def _count(job: Job, axis: int) -> int:
     return Asked(axis, (0, 0), part).count(job.axes, job.fitted.factors, job.source.frames)
 
 
-def _tile_samples(job: Job) -> int:
+def tile_samples(job: Job) -> int:
+    """Return the input samples of a tile."""
     axes = ((plan.tiles()[0].start, plan.tiles()[0].stop) for plan in job.axes)
     return math.prod(stop - start for start, stop in axes)
 
 
-def _memory(job: Job, plan: OutputPlan, sink: Sink) -> int:
+def memory_of(job: Job, plan: OutputPlan, sink: Sink) -> int:
     """Return the tile in the network, the slabs that wait for the rest of their tiles, and what is always there."""
     axis, factors = sink.slab.axis, job.fitted.factors
     along = min(job.route.tile[axis] * factors[axis] + 2 * sink.slab.size, plan.grid.shape[axis])
     per_row = math.prod(plan.grid.shape) // plan.grid.shape[axis] * len(plan.channels) * plan.encoding.dtype.itemsize
-    network = bytes_per_sample(job.fitted, job.route.device) * _tile_samples(job)
+    network = bytes_per_sample(job.fitted, job.route.device) * tile_samples(job)
     return PROGRAM_BYTES + network + per_row * along + int(getattr(sink, "cache", 0))
 
 

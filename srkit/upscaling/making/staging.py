@@ -143,6 +143,24 @@ class Staging:
                 break  # something else is in it by now
 
 
+class Guard:
+    """Says in words what goes wrong while writing; whatever a plugin's sink raises."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            known = output_error(error, self._target)
+            if known is not error:
+                raise known from error
+
+
 def hidden_path(target: Path, mark: str) -> Path:
     """Return the hidden path beside `target` for what belongs to it."""
     name = target.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Self
@@ -12,7 +12,7 @@ import numpy as np
 
 from srkit.domain import Finding, Item
 from srkit.errors import UsageError
-from srkit.grid import ROLES, Window
+from srkit.grid import ROLES, Role, Window
 from srkit.image import DivisibleSource, Source
 
 SNAP = 1e-6  # of a sample: a box that ends this near an edge ends there
@@ -46,6 +46,11 @@ class Region:
         if window is not None:
             return cls(_spans(window))
         return None if bbox is None else cls(box=_box(bbox))
+
+    @classmethod
+    def of_window(cls, window: Window, roles: Mapping[Role, int]) -> Self:
+        """Return the region that a window is, whose axes have these `roles`."""
+        return cls(tuple((window.start[roles[role]], window.stop[roles[role]]) for role in ROLES if role in roles))
 
     def window_on(self, source: Source) -> Window:
         """Return the samples of `source` that are meant. Raises UsageError where there are none."""

@@ -1,5 +1,6 @@
 """Maps of residual and spread, against numpy on the whole image and against networks whose spread is known."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,18 @@ from torch import Tensor, nn
 from upscaling_toys import Mapper, integer_enlarger, load, save
 
 from srkit.degrade import parse
-from srkit.errors import UsageError
+from srkit.errors import OutputError, UsageError
 from srkit.grid import Scale
+from srkit.networks.interpolation import Interpolation
 from srkit.plugins import Plugins
 from srkit.upscaling import Enlarger, upscale
+from srkit.upscaling.batch.merging import merge
 from srkit.upscaling.enlarging import stream
 from srkit.upscaling.enlarging.engine import prepare
 from srkit.upscaling.fidelity.maps import ensemble
 from srkit.upscaling.fidelity.observation import Observation
+from srkit.upscaling.making import room
+from srkit.upscaling.making.forecast import Forecast
 
 TWICE = Scale(2, 2)
 AREA = ({"name": "area"},)
@@ -167,5 +172,78 @@ def test_maps_are_refused_before_anything_is_made(tmp_path: Path, plugins: Plugi
     with pytest.raises(UsageError, match="exists"):
         maps_of(tmp_path, plugins, "nearest")
     assert not (tmp_path / "out.npy").exists()
-    with pytest.raises(UsageError, match="whole items"):
-        maps_of(tmp_path, plugins, "nearest", window="0:8,0:8")
+    save(tmp_path / "in.npy", scene(rng)[None])
+    (tmp_path / "in.json").write_text(json.dumps({"affine": np.diag([2.0, 2.0, 1.0]).tolist()}))
+    with pytest.raises(UsageError, match=r"resampling.*leave --maps out"):
+        upscale(tmp_path / "in.npy", tmp_path / "b.npy", spacing=1.3, model="nearest", maps=True, plugins=plugins)
+    assert not (tmp_path / "b.npy").exists()
+
+
+def test_maps_of_a_window_are_those_of_its_samples(tmp_path: Path, plugins: Plugins, rng: np.random.Generator) -> None:
+    """The network sees beyond the window, so the spread is the crop of the whole's; the residual knows the part."""
+    lr = scene(rng)
+    save(tmp_path / "in.npy", lr)
+    _, whole = maps_of(tmp_path, plugins, enlarger(Shifting(3)))
+    residual, spread = maps_of(tmp_path, plugins, enlarger(Shifting(3)), window="5:21,8:30", overwrite=True)
+    np.testing.assert_array_equal(spread, whole[:, 10:42, 16:60])
+    output = load(tmp_path / "out.npy").astype(np.float32)
+    seen = output.reshape(2, 16, 2, 22, 2).mean(axis=(2, 4))
+    difference = torch.from_numpy(lr[:, 5:21, 8:30].astype(np.float32) - seen)
+    expected = Interpolation("bicubic", (2, 2))(difference[None])[0].numpy()
+    np.testing.assert_allclose(residual, expected, atol=1e-3)
+
+
+def test_shards_leave_the_maps_to_whoever_joins_them(
+    tmp_path: Path, plugins: Plugins, rng: np.random.Generator
+) -> None:
+    save(tmp_path / "in.npy", scene(rng))
+    whole = maps_of(tmp_path, plugins, "lanczos")
+    more = {"model": "lanczos", "maps": True, "plugins": plugins}
+    for number in (1, 2):
+        (part,) = upscale(tmp_path / "in.npy", tmp_path / "b.npy", shard=f"{number}/2", **more).results
+        assert part.maps == ()
+    (result,) = merge(tmp_path / "b.npy", plugins=plugins).results
+    for place, chart in zip((result.maps[0], result.maps[2]), whole, strict=True):
+        np.testing.assert_array_equal(load(place), chart)
+
+
+def test_a_run_that_was_cut_off_before_its_maps_makes_them_alone(
+    tmp_path: Path, plugins: Plugins, rng: np.random.Generator
+) -> None:
+    save(tmp_path / "in.npy", scene(rng))
+    whole = maps_of(tmp_path, plugins, "lanczos")
+    for kind in ("departure", "residual"):
+        (tmp_path / f"out_{kind}.npy").unlink()
+        (tmp_path / f"out_{kind}.json").unlink()
+    made = (tmp_path / "out.npy").stat().st_mtime_ns
+    again = maps_of(tmp_path, plugins, "lanczos", resume=True)
+    assert (tmp_path / "out.npy").stat().st_mtime_ns == made
+    for one, other in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    (result,) = upscale(
+        tmp_path / "in.npy", tmp_path / "out.npy", model="lanczos", maps=True, resume=True, plugins=plugins
+    ).results
+    assert result.status == "skipped"
+
+
+def test_what_maps_take_is_foretold_and_asked_for(
+    tmp_path: Path, plugins: Plugins, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = save(tmp_path / "in.npy", scene(rng)), tmp_path / "out.npy"
+
+    def forecast(**more: bool) -> Forecast:
+        (planned,) = upscale(path, out, model=enlarger(Shifting(3)), dry_run=True, plugins=plugins, **more).results
+        assert planned.forecast is not None
+        return planned.forecast
+
+    plain, mapped = forecast(), forecast(maps=True)
+    maps_bytes = 3 * 2 * 80 * 80 * 4
+    assert (plain.maps_bytes, mapped.maps_bytes) == (0, maps_bytes)
+    assert mapped.needed_bytes == plain.needed_bytes + maps_bytes
+    assert mapped.seconds > 3 * plain.seconds  # nine times in truth, measured twice on a busy machine
+    assert not list(tmp_path.glob("*out*"))
+    monkeypatch.setattr(room, "free_bytes", lambda target: mapped.needed_bytes - 1)
+    upscale(path, tmp_path / "enough.npy", model="nearest", plugins=plugins)
+    with pytest.raises(OutputError, match="may take"):
+        maps_of(tmp_path, plugins, enlarger(Shifting(3)))
+    assert not out.exists()

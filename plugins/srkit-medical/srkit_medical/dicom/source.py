@@ -12,7 +12,7 @@ import numpy as np
 from srkit.domain import Item, Options
 from srkit.errors import InputError, UsageError
 from srkit.grid import Grid, Role, Slab, Window
-from srkit.image import Array, Block, BoolArray, Channel, Encoding
+from srkit.image import Array, Block, BoolArray, Channel, Encoding, Source
 from srkit_medical.dicom.grouping import Series, arrange
 from srkit_medical.dicom.instance import Instance
 from srkit_medical.dicom.mosaic import read_slices
@@ -80,6 +80,14 @@ class DicomSource:
         except UnfitError as error:
             raise UsageError(f"the slices of this window make no series: {error.reason}") from None
         return DicomSource(series, self.options)
+
+    def for_maps(self) -> tuple[Source, str]:
+        """Return the volume that NIfTI makes of the series: maps are one file each, of numbers with fractions."""
+        from srkit_medical.nifti.converted import ConvertedSource
+
+        if not self.series.stack.even:
+            raise UsageError(f"maps are NIfTI volumes, which cannot say it: {self.series.stack.unscalable}")
+        return ConvertedSource(self), ".nii.gz"
 
     def close(self) -> None:
         """Forget the slices read last."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Self
 
 import nibabel
 import numpy as np
@@ -45,15 +46,22 @@ class ConvertedSource(NiftiSource):
 
     def read(self, window: Window, frame: int = 0) -> Block:
         """Return the values of `window`: ``(1, i, j, k)``, from the slices that it needs."""
-        rows = self.grid.shape[1]
-        (i, j, k), (i_stop, j_stop, k_stop) = window.start, window.stop
-        block = self.dicom.read(Window((k, rows - j_stop, i), (k_stop, rows - j, i_stop)), frame)
+        block = self.dicom.read(self._in_series(window), frame)
         turned = [
             None if array is None else np.ascontiguousarray(array[:, :, ::-1, :].transpose(0, 3, 2, 1))
             for array in (block.values, block.valid)
         ]
         assert turned[0] is not None
         return Block(turned[0], turned[1])
+
+    def part(self, window: Window) -> Self:
+        """Return the slices of `window` as a volume of their own. Raises UsageError where slices would be cut."""
+        return type(self)(self.dicom.part(self._in_series(window)))
+
+    def _in_series(self, window: Window) -> Window:
+        rows = self.grid.shape[1]
+        (i, j, k), (i_stop, j_stop, k_stop) = window.start, window.stop
+        return Window((k, rows - j_stop, i), (k_stop, rows - j, i_stop))
 
     def close(self) -> None:
         """Forget the slices read last."""

@@ -34,15 +34,26 @@ def output_header(source: NiftiSource, plan: OutputPlan, *, single: bool) -> tup
         for name in SLICE_TIMING:
             fields[name] = 0
     fields["descrip"] = description(plan).encode("ascii", "replace")
+    for name, value in own_fields(plan).items():
+        fields[name] = value
     extensions = kept_extensions(source, keep_private=bool(plan.options.get("keep_extensions", False)))
     fields["vox_offset"] = data_offset(fields, extensions) if single else 0
     return fields, extensions
+
+
+def own_fields(plan: OutputPlan) -> dict[str, Any]:
+    """Return what a map says in place of its source: neither what its values were, nor how to show them."""
+    if plan.map_kind is None:
+        return {}
+    numbers = ("intent_code", "intent_p1", "intent_p2", "intent_p3", "cal_min", "cal_max")
+    return {**dict.fromkeys(numbers, 0), "intent_name": plan.map_kind.encode("ascii")}
 
 
 def description(plan: OutputPlan) -> str:
     """Return what goes into `descrip`: at most 79 characters."""
     origin = plan.provenance
     how = "SR" if origin.model_sha256 else "interpolated"
+    how = how if plan.map_kind is None else f"{plan.map_kind} of {how}"
     mark = " AI" if origin.model_sha256 else ""
     mixed = "" if origin.strength == 1 else f" strength {origin.strength:g}"
     agreeing = " consistent" if origin.consistency else ""

@@ -23,6 +23,7 @@ from srkit_medical.nifti.rewrite import (
     SLICE_TIMING,
     description,
     kept_extensions,
+    own_fields,
     scaled_through_slices,
 )
 from srkit_medical.nifti.sidecars import FALSE_THROUGH_SLICES, TABLES, read_description, sidecar_of
@@ -159,9 +160,9 @@ def _tolerance(form: FloatArray, shape: Any) -> float:
 
 
 def _fields(source: NiftiSource, image: Any, plan: OutputPlan) -> Iterator[Finding]:
-    old, new = source.header.fields, image.header
+    old, new, own = source.header.fields, image.header, own_fields(plan)
     for name, code in KEPT.items():
-        if not np.array_equal(old[name], new[name]):
+        if not np.array_equal(own.get(name, old[name]), new[name]):
             yield _failure(f"the output has lost or changed {name}", code)
     rest = slice(plan.grid.ndim + 1, None)
     if not np.array_equal(old["pixdim"][rest], new["pixdim"][rest], equal_nan=True):
