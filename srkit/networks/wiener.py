@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from srkit.degrade import apply, parse
 from srkit.domain import Degradation
@@ -35,7 +34,6 @@ RADIUS = {1: 16, 2: 12, 3: 6}
 """LR samples that the filter looks to each side, by the number of enlarged axes; beyond, its taps are below 1e-3."""
 BASE, IMPULSE = 1.0, 1e-3
 """A degradation is probed by a small impulse on a constant: the magnitude of a signal is linear there."""
-_CONVOLUTIONS: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 
 
 class Wiener(Generator):
@@ -84,9 +82,22 @@ class Wiener(Generator):
         for axis, (length, halo) in enumerate(zip(lr.shape[2:], self.halo or (), strict=True), start=2):
             if halo:
                 lr = lr.index_select(axis, symmetric_index(-halo, length + halo, length).to(lr.device))
-        kernels = self.kernels.to(lr.dtype)
-        filtered: Tensor = _CONVOLUTIONS[self.ndim](lr, kernels, groups=self.channels)
-        return pixel_shuffle(filtered, self.scale)
+        return pixel_shuffle(self._filtered(lr), self.scale)
+
+    def _filtered(self, padded: Tensor) -> Tensor:
+        """Return each HR sample within an LR sample as a channel, by way of Fourier: the filters have many taps.
+
+        In float64, where it makes no difference how an image is cut.
+        """
+        axes = tuple(range(-self.ndim, 0))
+        sizes = [_fast_length(n) for n in padded.shape[2:]]
+        kernels = torch.fft.rfftn(self.kernels, sizes, dim=axes).conj()
+        kernels = kernels.reshape(self.channels, -1, *kernels.shape[2:])
+        spectrum = torch.fft.rfftn(padded.double(), sizes, dim=axes)[:, :, None] * kernels
+        filtered = torch.fft.irfftn(spectrum, sizes, dim=axes).flatten(1, 2)
+        kept = [slice(n - 2 * halo) for n, halo in zip(padded.shape[2:], self.halo or (), strict=True)]
+        result: Tensor = filtered[(..., *kept)]
+        return result.to(padded.dtype)
 
     def _kernels(self, transfer: Tensor) -> Tensor:
         """Return the weights ``(C * prod(scale), 1, *taps)`` of each HR sample within an LR sample, float64."""
@@ -154,6 +165,19 @@ class Wiener(Generator):
             taps.append(taken / taken.sum(dim=self._axes, keepdim=True))
         stacked = torch.stack(taps, dim=1)
         return stacked.reshape(-1, 1, *stacked.shape[2:])
+
+
+def _fast_length(least: int) -> int:
+    """Return the next length of which 2, 3 and 5 are the only primes."""
+    length = least
+    while True:
+        rest = length
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return length
+        length += 1
 
 
 def _places(scale: Sequence[int]) -> list[tuple[int, ...]]:

@@ -134,3 +134,11 @@ def test_figures_of_each_channel_stand_beside_those_of_all(save_array, toy_plugi
     content = next(row for row in json.loads(table.to_json())["rows"] if row["model"] == "bicubic")
     assert content["channels"]["band 1"]["uiqi"] == pytest.approx(row.channels["band 1"]["uiqi"])
     assert content["channels"]["band 1"]["sam"] is None
+
+
+def test_the_linear_optimum_is_made_for_the_degradation_of_the_table(save_array, toy_plugins):
+    path = save_array("a_image", (48, 48))
+    blur = [{"name": "gaussian", "sigma": 0.5}]
+    table = evaluate(path, models=["wiener"], scale=Scale(2, 2), degradation=blur, plugins=toy_plugins)
+    assert table.models[0] == "wiener"
+    assert table.values("wiener", "psnr")[0] > max(table.values(kind, "psnr")[0] for kind in table.models[1:])

@@ -16,7 +16,7 @@ from srkit.image import Channel
 from srkit.models.file import Model, ModelInfo, read_info
 from srkit.models.info import Seen
 from srkit.models.shelf import list_models
-from srkit.networks.interpolation import KINDS, Interpolation, Kind
+from srkit.networks.interpolation import KINDS, Interpolation
 from srkit.plugins import Plugins
 
 WIENER = "wiener"
@@ -70,9 +70,9 @@ class Enlarger:
     strength: float = 1.0
 
     @classmethod
-    def baseline(cls, kind: Kind, scale: Scale) -> Enlarger:
-        """Return an interpolation as an enlarger."""
-        return cls(kind, scale)
+    def baseline(cls, name: str, scale: Scale) -> Enlarger:
+        """Return one of `BASELINES` as an enlarger; ``wiener`` still has to be made for an item."""
+        return cls(name, scale)
 
     @classmethod
     def of_model(cls, model: Model) -> Enlarger:

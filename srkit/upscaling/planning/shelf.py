@@ -57,9 +57,8 @@ class EnlargerShelf:
         scale = self._scale if shape is None else self._scale_for(domain, len(channels), Need.of(source, shape))
         if isinstance(self._model, Enlarger):
             return _with_scale(self._model, scale)
-        kind = next((kind for kind in KINDS if kind == self._model), None)
-        if kind is not None:
-            return Enlarger.baseline(kind, scale or DEFAULT_BASELINE_SCALE)
+        if self._model in KINDS:
+            return Enlarger.baseline(str(self._model), scale or DEFAULT_BASELINE_SCALE)
         if not channels:
             info = model_named(self._plugins, self._model)
             return Enlarger.baseline("nearest", scale or (info.scale if info else DEFAULT_BASELINE_SCALE))
