@@ -22,12 +22,16 @@ _QUANTITIES = ("ADC", "EADC", "FA")
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """What a volume says of itself: `spacing_mm` along rows, columns and (where there are several) slices."""
+    """What a volume says of itself: `spacing_mm` along rows, columns and (where there are several) slices.
+
+    An output of srkit `is_own`: what its source was is no reason to pass it over.
+    """
 
     description: str
     image_type: tuple[str, ...]
     spacing_mm: tuple[float, ...]
     slices: int
+    is_own: bool = False
 
 
 def quantity_in(image_type: Iterable[str]) -> str:
@@ -120,7 +124,8 @@ class Selection:
             f"it has fewer slices ({portrait.slices}) than --min-slices": portrait.slices < self.min_slices,
         }
         reason = next((reason for reason, holds in unlike.items() if holds), "")
-        return self.objection_to_kind(portrait.image_type) or (f"is not wanted: {reason}" if reason else "")
+        kind = "" if portrait.is_own else self.objection_to_kind(portrait.image_type)
+        return kind or (f"is not wanted: {reason}" if reason else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from srkit_medical.dicom import compressing, lineage, scrub, uids
 from srkit_medical.dicom.derived import DerivedSlice
 from srkit_medical.dicom.geometry import Plane
 from srkit_medical.dicom.grouping import Series
-from srkit_medical.dicom.instance import Layout
+from srkit_medical.dicom.storage import Layout
 
 SERIES_NUMBER_OFFSET = 9000
 TEXT_LENGTH = 64

@@ -18,9 +18,9 @@ from srkit_medical.dicom import scrub
 from srkit_medical.dicom.compressing import syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, keeps_private
 from srkit_medical.dicom.grouping import Series
-from srkit_medical.dicom.instance import Layout
 from srkit_medical.dicom.moments import moment_of_acquisition
 from srkit_medical.dicom.rescale import common_rescale
+from srkit_medical.dicom.storage import Layout
 
 Fault = tuple[str, str]
 POSITION_SHARE = 1e-6  # of a pixel; decimal strings hold 12 digits and more

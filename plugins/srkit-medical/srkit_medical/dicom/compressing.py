@@ -11,8 +11,8 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLos
 
 from srkit.errors import UsageError
 from srkit.image import Array, OutputPlan
-from srkit_medical.dicom.instance import Layout
 from srkit_medical.dicom.reading import READ_ERRORS, quiet
+from srkit_medical.dicom.storage import Layout
 
 SYNTAXES = {
     "none": ExplicitVRLittleEndian,

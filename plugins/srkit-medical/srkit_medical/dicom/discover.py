@@ -105,7 +105,8 @@ def _wanted_slices(path: Path, wanted: Selections) -> tuple[Instance, ...]:
     """Return the slices in a file. Raises UnfitError where it has none, or only such as are derived from others."""
     try:
         slices = read_slices(path)
-        reason = wanted.of(slices[0].domain).objection_to_kind(slices[0].image_type)
+        first = slices[0]
+        reason = "" if first.is_own else wanted.of(first.domain).objection_to_kind(first.image_type)
     except MultiFrameError:
         raise
     except UnfitError as error:
@@ -122,7 +123,7 @@ def _unwanted(series: Series, wanted: Selections) -> Skipped | None:
     first = series.first
     count = len(series.frames[0])
     step = (series.stack.step_mm,) if count > 1 else ()
-    portrait = Portrait(first.description, first.image_type, (*first.plane.spacing, *step), count)
+    portrait = Portrait(first.description, first.image_type, (*first.plane.spacing, *step), count, first.is_own)
     reason = wanted.of(first.domain).objection(portrait)
     paths = tuple(dict.fromkeys(instance.path for instance in series.instances))
     return Skipped(paths[0], reason, failed=False, others=paths[1:]) if reason else None

@@ -14,6 +14,7 @@ from pydicom.uid import UID
 
 from srkit_medical.dicom.geometry import FloatArray, Plane
 from srkit_medical.dicom.reading import READ_ERRORS, Elements, MultiFrameError, UnfitError, named, quiet, read_header
+from srkit_medical.dicom.storage import Layout, check_size, layout_of, padding_of, rescale_of, shape_of
 from srkit_medical.dicom.uids import CREATOR
 
 CLASSES = {
@@ -28,7 +29,6 @@ ENHANCED = {
     "1.2.840.10008.5.1.4.1.1.4.4": "mri",
 }
 DIRECTORY = "1.2.840.10008.1.3.10"
-LARGEST_SIDE = 16384
 _LEGAL_UID = re.compile(r"[12](\.(0|[1-9]\d*))+")
 
 ORDERS = (
@@ -67,27 +67,6 @@ _SIDE_PRODUCTS = {
     "PHASE": "holds phase, which must not be interpolated across its wraps",
     "PHASE MAP": "holds phase, which must not be interpolated across its wraps",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How samples are stored: bits per sample in the file, bits in use, and whether they are signed."""
-
-    allocated: int
-    stored: int
-    signed: bool
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Stored type."""
-        return np.dtype(f"{'i' if self.signed else 'u'}{self.allocated // 8}")
-
-    @property
-    def limits(self) -> tuple[int, int]:
-        """Lowest and highest value of the bits in use."""
-        if self.signed:
-            return -(2 ** (self.stored - 1)), 2 ** (self.stored - 1) - 1
-        return 0, 2**self.stored - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +140,11 @@ class Instance:
         return all(_LEGAL_UID.fullmatch(uid) is not None and len(uid) <= 64 for uid in (self.uid, self.series))
 
     @property
+    def is_own(self) -> bool:
+        """Tell whether srkit made it."""
+        return "own" in self.notes
+
+    @property
     def number(self) -> int | None:
         """InstanceNumber."""
         return None if self.orders[-1] is None else int(self.orders[-1])
@@ -224,7 +208,7 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
     """Return what `elements` say of one slice. Raises UnfitError where that is not enough or not usable."""
     domain = CLASSES.get(sop_class) or ENHANCED[sop_class]
     shape, layout = shape_of(elements), layout_of(elements)
-    slope, intercept, notes = _rescale_of(elements)
+    slope, intercept, notes = rescale_of(elements)
     return Instance(
         path=path,
         domain=domain,
@@ -239,7 +223,7 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
         layout=layout,
         slope=slope,
         intercept=intercept,
-        padding=_padding_of(elements, layout),
+        padding=padding_of(elements, layout),
         syntax=syntax,
         kin=(sop_class, shape, layout, *_kin_of(elements, domain, sop_class)),
         orders=tuple(_order_of(elements, keyword) for keyword in ORDERS),
@@ -276,43 +260,6 @@ def _class_name(sop_class: str) -> str:
     return "DICOM" if name == sop_class else name.removesuffix(" Storage")
 
 
-def shape_of(elements: Elements) -> tuple[int, int]:
-    """Return rows and columns."""
-    rows, columns = elements.whole("Rows") or 0, elements.whole("Columns") or 0
-    if rows < 1 or columns < 1:
-        raise UnfitError("has no Rows (0028,0010) or Columns (0028,0011)")
-    return rows, columns
-
-
-def layout_of(elements: Elements) -> Layout:
-    """Return how samples are stored."""
-    colours = elements.text("PhotometricInterpretation")
-    if (elements.whole("SamplesPerPixel") or 1) != 1 or colours not in ("MONOCHROME1", "MONOCHROME2"):
-        raise UnfitError("is a colour image, not a slice of grey values", failed=False)
-    allocated = elements.whole("BitsAllocated") or 0
-    stored = elements.whole("BitsStored") or 0
-    if allocated not in (8, 16, 32) or not 1 <= stored <= allocated:
-        raise UnfitError(f"stores {stored} of {allocated} bits per sample; srkit treats 8, 16 and 32")
-    if (elements.whole("HighBit") or 0) != stored - 1:
-        raise UnfitError(f"has its samples in unusual bits ({named('HighBit')} is not BitsStored - 1)")
-    return Layout(allocated, stored, elements.whole("PixelRepresentation") == 1)
-
-
-def check_size(pixel_bytes: int | None, shape: tuple[int, int], layout: Layout, syntax: UID, frames: int = 1) -> None:
-    """Raise UnfitError where the file cannot hold the samples that it claims."""
-    if pixel_bytes is None:
-        raise UnfitError("has no pixel data")
-    rows, columns = shape
-    if not syntax.is_compressed or syntax.is_deflated:
-        if pixel_bytes < frames * rows * columns * layout.allocated // 8:
-            claimed = f"{frames} x {rows} x {columns}" if frames > 1 else f"{rows} x {columns}"
-            raise UnfitError(f"is cut short: {pixel_bytes} bytes of pixels for {claimed} samples")
-    elif pixel_bytes == 0:
-        raise UnfitError("is cut short: its compressed pixels have no end")
-    elif max(shape) > LARGEST_SIDE:
-        raise UnfitError(f"claims {rows} x {columns} samples in {pixel_bytes} bytes")
-
-
 def _plane_of(elements: Elements) -> Plane:
     spacing = elements.numbers("PixelSpacing")
     position = elements.numbers("ImagePositionPatient")
@@ -331,38 +278,9 @@ def _is_orthonormal(across: FloatArray, down: FloatArray) -> bool:
     return bool(max(abs(across @ across - 1), abs(down @ down - 1), abs(across @ down)) <= 2e-3)
 
 
-def _rescale_of(elements: Elements) -> tuple[float, float, frozenset[str]]:
-    if elements.has("ModalityLUTSequence"):
-        raise UnfitError("maps its values by a table (ModalityLUTSequence), which is not treated yet")
-    slope, intercept = elements.number("RescaleSlope"), elements.number("RescaleIntercept")
-    if slope == 0:
-        raise UnfitError(f"has a {named('RescaleSlope')} of 0")
-    alone = (slope is None) != (intercept is None)
-    return slope or 1.0, intercept or 0.0, frozenset({"half-rescale"} if alone else ())
-
-
 def _philips_scale_of(elements: Elements) -> str:
     is_philips = elements.by_tag(PHILIPS_CREATOR).startswith("Philips MR")
     return elements.by_tag(PHILIPS_SCALE) if is_philips else ""
-
-
-def _padding_of(elements: Elements, layout: Layout) -> tuple[int, int, int] | None:
-    value = elements.whole("PixelPaddingValue")
-    if value is None:
-        return None
-    limit = elements.whole("PixelPaddingRangeLimit")
-    ends = [_as_stored(v, layout) for v in (value, value if limit is None else limit)]
-    low, high = layout.limits
-    if not all(low <= end <= high for end in ends):
-        return None  # no sample can hold it
-    return min(ends), max(ends), ends[0]
-
-
-def _as_stored(value: int, layout: Layout) -> int:
-    """Return a padding value that was written with the wrong sign (63536 for -2000) as what samples hold."""
-    if layout.signed and value >= 2 ** (layout.allocated - 1):
-        return value - (1 << layout.allocated)
-    return value
 
 
 def _kin_of(elements: Elements, domain: str, sop_class: str) -> tuple[Any, ...]:
@@ -395,7 +313,7 @@ def _notes_of(elements: Elements, shape: tuple[int, int], layout: Layout) -> fro
         "lossy": elements.text("LossyImageCompression") == "01",
         "overlay": any(elements.by_tag(tag) for tag in OVERLAYS),
         "own": elements.text("InstanceCreatorUID") == CREATOR,
-        "useless padding": elements.has("PixelPaddingValue") and _padding_of(elements, layout) is None,
+        "useless padding": elements.has("PixelPaddingValue") and padding_of(elements, layout) is None,
     }
     return frozenset(key for key, holds in notes.items() if holds)
 

@@ -12,6 +12,8 @@ from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.uid import MRImageStorage
 
+import srkit
+
 Make = Callable[..., Path]
 
 
@@ -273,3 +275,16 @@ def test_a_series_is_the_same_wherever_it_lies_and_another_with_another_slice(
     (moved / "0.bin").unlink()
     (fewer,) = items(moved)
     assert fewer.identity != item.identity
+
+
+@pytest.mark.parametrize("origin", ["ORIGINAL", "DERIVED"])
+def test_reformatted_slices_become_outputs_that_are_found_again(make: Make, tmp_path: Path, origin: str) -> None:
+    def oblique(dataset: Dataset, k: int) -> None:
+        dataset.ImageType = [origin, "PRIMARY", "MPR"]  # as GE calls what it measured obliquely, too
+
+    folder, out = make(edit=oblique), tmp_path / "out"
+    options = {"mri": {"include_derived": origin == "DERIVED"}}
+    report = srkit.upscale(folder, out, scale=2, model="nearest", options=options)
+    assert [result.status for result in report.results] == ["done"]
+    (entry,) = srkit.inspect(out)
+    assert "own" in {finding.level for finding in entry.findings}

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
 from srkit_medical.dicom.inspect import inspect_series
-from srkit_medical.dicom.instance import Instance, Layout, read_instance
+from srkit_medical.dicom.instance import Instance, read_instance
 from srkit_medical.dicom.rescale import common_rescale
+from srkit_medical.dicom.storage import Layout
 from srkit_medical.dicom.verify import verify_series
 
 Make = Callable[..., Path]

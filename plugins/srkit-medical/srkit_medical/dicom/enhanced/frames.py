@@ -11,14 +11,12 @@ from srkit_medical.dicom.grouping import Series, arrange, by_kin, by_plane
 from srkit_medical.dicom.instance import (
     Instance,
     check_kind,
-    check_size,
     instance_of,
-    layout_of,
-    shape_of,
     sop_class_of,
     syntax_of,
 )
 from srkit_medical.dicom.reading import READ_ERRORS, Elements, UnfitError, quiet, read_header
+from srkit_medical.dicom.storage import check_size, layout_of, shape_of
 
 _COMMON = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "FrameOfReferenceUID",

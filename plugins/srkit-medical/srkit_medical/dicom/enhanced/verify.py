@@ -18,8 +18,8 @@ from srkit_medical.dicom.compressing import syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, derived_slices
 from srkit_medical.dicom.enhanced.attributes import FRAME_TYPES, NO_LONGER, ORIGINAL_ONLY
 from srkit_medical.dicom.enhanced.source import EnhancedSource
-from srkit_medical.dicom.instance import Layout
 from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_attributes, read_pixels
+from srkit_medical.dicom.storage import Layout
 
 KEPT = {
     "FrameOfReferenceUID": "5", "PatientPosition": "5", "StudyInstanceUID": "6", "PatientID": "6", "PatientName": "6",
