@@ -163,7 +163,8 @@ def test_a_finished_series_is_verified_without_knowing_how_it_came_about(
         dataset = dcmread(path)
         dataset.SeriesInstanceUID = dcmread(folder / "000.dcm").SeriesInstanceUID
         dataset.save_as(path)
-    assert {finding.code for finding in srkit.verify(folder, out).findings} == {"7"}
+    found = srkit.verify(folder, out).findings
+    assert {finding.code for finding in found if finding.level == "failure"} == {"7"}
 
 
 REAL = {
