@@ -13,13 +13,13 @@ MAX_PIXELS = 170_000_000
 class Format:
     """One format.
 
-    `depths` are the bits per sample that it can hold, `largest` is the longest side in pixels.
+    `dtypes` are the samples that it can hold, `largest` is the longest side in pixels.
     """
 
     name: str
     title: str
     suffixes: tuple[str, ...]
-    depths: tuple[int, ...]
+    dtypes: tuple[str, ...]
     alpha: bool
     grey: bool
     largest: int
@@ -28,11 +28,11 @@ class Format:
 FORMATS = {
     entry.name: entry
     for entry in (
-        Format("png", "PNG", (".png",), (8, 16), True, True, 2**31 - 1),
-        Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe"), (8,), False, True, 65500),
-        Format("tiff", "TIFF", (".tif", ".tiff"), (8, 16), True, True, 2**31 - 1),
-        Format("webp", "WebP", (".webp",), (8,), True, False, 16383),
-        Format("bmp", "BMP", (".bmp",), (8,), False, True, 2**31 - 1),
+        Format("png", "PNG", (".png",), ("uint8", "uint16"), True, True, 2**31 - 1),
+        Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe"), ("uint8",), False, True, 65500),
+        Format("tiff", "TIFF", (".tif", ".tiff"), ("uint8", "uint16", "float32"), True, True, 2**31 - 1),
+        Format("webp", "WebP", (".webp",), ("uint8",), True, False, 16383),
+        Format("bmp", "BMP", (".bmp",), ("uint8",), False, True, 2**31 - 1),
     )
 }
 TIFF_BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from srkit import Encoding
+from srkit import Encoding, InputError
 from srkit_photo.photo import Array
 
 KIND = "depth"
@@ -17,9 +17,12 @@ class DepthNormalizer:
     """Maps 0 to the largest stored value onto -1 to 1, linearly and without clipping.
 
     A model made from 8-bit photographs serves 16-bit ones by it. `spec` is a range with its numbers.
+    Raises InputError for floats: nothing says which number is white.
     """
 
     def __init__(self, encoding: Encoding) -> None:
+        if encoding.dtype.kind == "f":
+            raise InputError("it holds floats, of which nothing says how much is white; save it with 16 bits first")
         self._half = encoding.limits[1] / 2
         self.spec: Mapping[str, Any] = {"kind": "range", "low": 0.0, "high": encoding.limits[1]}
 

@@ -50,7 +50,7 @@ class Photo:
     format
         Name of the file's format.
     pixels
-        ``(rows, columns, samples)``, uint8 or uint16, upright.
+        ``(rows, columns, samples)``, uint8, uint16 or float32, upright.
     alpha
         Whether the last sample is opacity.
     lossless

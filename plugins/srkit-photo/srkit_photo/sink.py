@@ -12,7 +12,7 @@ from srkit_photo.formats import FORMATS, MAX_PIXELS
 from srkit_photo.metadata import enlarged_metadata
 from srkit_photo.options import SAME, chosen_format
 from srkit_photo.output import Output
-from srkit_photo.photo import Array
+from srkit_photo.photo import Array, Metadata
 from srkit_photo.source import PhotoSource
 
 MAX_OUTPUT_PIXELS = 8 * MAX_PIXELS
@@ -28,9 +28,8 @@ class PhotoSink(ArraySink):
         self.lossless = self._format in ("png", "tiff", "bmp") or (
             self._format == "webp" and (photo.format != "webp" or photo.lossless)
         )
-        rows, columns = plan.grid.shape
         self._output = Output(
-            enlarged_metadata(photo, shape=(rows, columns), scale=(plan.factors[0], plan.factors[1])),
+            metadata_of(source, plan),
             plan.provenance.sentence(),
             alpha=has_alpha(plan),
             lossless=self.lossless,
@@ -44,8 +43,18 @@ class PhotoSink(ArraySink):
         write_photo(target, self._format, pixels, self._output)
 
 
+def metadata_of(source: PhotoSource, plan: OutputPlan) -> Metadata:
+    """Return what accompanies an output's pixels; nothing that is said of colours is true of a map."""
+    if plan.map_kind is not None:
+        return Metadata()
+    rows, columns = plan.grid.shape
+    return enlarged_metadata(source.photo, shape=(rows, columns), scale=(plan.factors[0], plan.factors[1]))
+
+
 def output_format(source: PhotoSource, plan: OutputPlan) -> str:
     """Return the name of the format that an output is written in."""
+    if plan.map_kind is not None:
+        return "tiff"
     return chosen_format(source.photo.format, plan.format or str(plan.options.get("format", SAME)))
 
 
@@ -71,8 +80,9 @@ def _check_fit(path: Path, name: str, plan: OutputPlan) -> None:
         raise OutputError(
             f"{path}: {columns} x {rows} pixels are too many for {fit.title}; take a smaller --scale or cut it first"
         )
-    if 8 * plan.encoding.dtype.itemsize not in fit.depths:
-        raise OutputError(f"{path}: {fit.title} does not hold {plan.encoding.dtype}; choose --format png or tiff")
+    if plan.encoding.dtype not in fit.dtypes:
+        better = "tiff" if plan.encoding.dtype.kind == "f" else "png or tiff"
+        raise OutputError(f"{path}: {fit.title} does not hold {plan.encoding.dtype}; choose --format {better}")
     if has_alpha(plan) and not fit.alpha:
         raise OutputError(f"{path}: {fit.title} holds no opacity; choose --format png, tiff or webp")
     if len(plan.channels) - has_alpha(plan) == 1 and not fit.grey:

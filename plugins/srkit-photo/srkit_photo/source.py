@@ -20,6 +20,10 @@ class PhotoSource(ArraySource):
         self.photo = photo
         super().__init__(np.moveaxis(photo.pixels, -1, 0), channels=channels_of(photo))
 
+    def for_maps(self) -> tuple[PhotoSource, str]:
+        """Return itself, and the one format of photographs that holds numbers with fractions."""
+        return self, ".tif"
+
 
 def channels_of(photo: Photo) -> tuple[Channel, ...]:
     """Return grey, or red, green and blue, and opacity where there is one."""

@@ -1,4 +1,4 @@
-"""TIFF without georeferencing: grey, palette and RGB of 8 and 16 bits, with opacity."""
+"""TIFF without georeferencing: grey, palette and RGB of 8 and 16 bits or floats, with opacity."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ TEXTS = (269, 270, 271, 272, 285, 306, 315, 316, 33432)
 XMP, IPTC, ICC, ORIENTATION = 700, 33723, 34675, 274
 PER_INCH = {2: 1.0, 3: 2.54}
 READABLE = ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE", "YCBCR")
+DTYPES = ((8, np.uint8), (16, np.uint16), (32, np.float32))
 BROKEN = (struct.error, ValueError, IndexError, KeyError, TypeError, OSError, RuntimeError)
 OTHER_SIZE, MASK = 1, 4  # bits of NewSubfileType
 
@@ -28,7 +29,7 @@ OTHER_SIZE, MASK = 1, 4  # bits of NewSubfileType
 def read_tiff(path: Path) -> tuple[Photo, int]:
     """Read a TIFF file; also return its orientation tag.
 
-    Raises InputError for broken files, several pages, CMYK, Lab, 1-bit, float and premultiplied ones.
+    Raises InputError for broken files, several pages, CMYK, Lab, 1-bit and premultiplied ones.
     """
     import tifffile
 
@@ -64,9 +65,11 @@ def _check_samples(path: Path, page: TiffPage) -> None:
         raise InputError(f"{path}: is a TIFF of kind {kind}; convert it to RGB by its profile first")
     if page.bitspersample == 1:
         raise InputError(f"{path}: is black and white (1 bit), without tones to enhance; convert it to grey first")
-    if page.bitspersample not in (8, 16) or page.dtype not in (np.uint8, np.uint16):
+    known = DTYPES[:2] if kind not in ("MINISBLACK", "RGB") else DTYPES
+    if (page.bitspersample, page.dtype) not in known:
         raise InputError(
-            f"{path}: has {page.bitspersample}-bit samples of kind {page.dtype}; save it with 8 or 16 bits"
+            f"{path}: has {page.bitspersample}-bit samples of kind {page.dtype}; "
+            "save it with 8 or 16 bits, or as float32"
         )
     if len(page.extrasamples) > 1 or page.imagedepth > 1:
         raise InputError(f"{path}: has {page.samplesperpixel} samples a pixel; save it as grey, RGB or RGBA")

@@ -8,9 +8,8 @@ from pathlib import Path
 from srkit import Finding, InputError, OutputPlan
 from srkit_photo.codecs import read_photo
 from srkit_photo.exif import orientation_of
-from srkit_photo.metadata import enlarged_metadata
 from srkit_photo.photo import Photo
-from srkit_photo.sink import has_alpha, output_format
+from srkit_photo.sink import has_alpha, metadata_of, output_format
 from srkit_photo.source import PhotoSource
 from srkit_photo.tiff_structure import BrokenStructureError, TiffStructure
 
@@ -26,9 +25,7 @@ def verify_photo(source: PhotoSource, staged: Path, plan: OutputPlan) -> list[Fi
 
 def _faults(source: PhotoSource, photo: Photo, plan: OutputPlan) -> Iterator[str]:
     name = output_format(source, plan)
-    rows, columns = plan.grid.shape
-    expected = enlarged_metadata(source.photo, shape=(rows, columns), scale=(plan.factors[0], plan.factors[1]))
-    after = photo.metadata
+    expected, after = metadata_of(source, plan), photo.metadata
     if photo.format != name:
         yield f"the output is a {photo.format} file, not {name}"
     if photo.pixels.shape != (*plan.grid.shape, len(plan.channels)):

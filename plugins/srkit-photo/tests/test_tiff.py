@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from srkit_photo.codecs import read_photo
 from srkit_photo.examples import picture
+from srkit_photo.source import PhotoSource
+
+import srkit
+from srkit.plugins import Plugins, normalizer
 
 Enlarge = Callable[..., Path]
 
@@ -37,6 +42,20 @@ def test_depth_and_samples_stay(tmp_path: Path, enlarge: Enlarge, dtype: type, s
     again = tifffile.imread(out)
     assert again.dtype == dtype
     np.testing.assert_array_equal(again, doubled(pixels))
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_floats_stay_floats(
+    tmp_path: Path, enlarge: Enlarge, refusal: Callable[..., str], plugins: Plugins, samples: int
+) -> None:
+    pixels = picture(12, 15, samples).astype(np.float32) * 1.7 - 3
+    path = save(tmp_path / "a.tif", pixels[..., 0] if samples == 1 else pixels)
+    assert "choose --format tiff" in refusal(path, format="png")
+    again = tifffile.imread(enlarge(path))
+    assert again.dtype == np.float32
+    np.testing.assert_array_equal(again, doubled(pixels[..., 0] if samples == 1 else pixels))
+    with pytest.raises(srkit.InputError, match="how much is white"):
+        normalizer(plugins, "photo", {"kind": "depth"}, PhotoSource(path, read_photo(path)))
 
 
 def test_planes_are_woven(tmp_path: Path, enlarge: Enlarge) -> None:
@@ -110,7 +129,7 @@ def test_several_pages_are_refused(tmp_path: Path, refusal: Callable[..., str]) 
     ("pixels", "more", "said"),
     [
         (np.zeros((8, 9, 4), np.uint8), {"photometric": "separated"}, "SEPARATED"),
-        (np.zeros((8, 9), np.float32), {}, "float32"),
+        (np.zeros((8, 9), np.float64), {}, "float64"),
         (np.zeros((8, 9), bool), {}, "1 bit"),
         (np.zeros((8, 9, 5), np.uint8), {"extrasamples": ["unspecified", "unspecified"]}, "5 samples"),
         (np.zeros((8, 9, 4), np.uint8), {"extrasamples": ["assocalpha"]}, "premultiplied"),
