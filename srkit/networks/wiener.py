@@ -29,9 +29,11 @@ from srkit.networks.generator import Generator
 from srkit.networks.interpolation import symmetric_index
 from srkit.networks.shuffle import pixel_shuffle
 
-NOISE, EXPONENT = 1e-3, 2.5
-RADIUS = {1: 16, 2: 12, 3: 6}
-"""LR samples that the filter looks to each side, by the number of enlarged axes; beyond, its taps are below 1e-3."""
+NOISE, EXPONENT = 3e-3, 2.5
+"""Near the best on held-out MR slices and satellite scenes, whose optima are wide."""
+RADIUS = {1: 64, 2: 64, 3: 12}
+"""LR samples that the filter looks to each side, by the number of enlarged axes. What undoes a truncation in k-space
+fades slowly: on MR slices, 12 samples in place of 64 cost half a decibel."""
 BASE, IMPULSE = 1.0, 1e-3
 """A degradation is probed by a small impulse on a constant: the magnitude of a signal is linear there."""
 
@@ -74,7 +76,7 @@ class Wiener(Generator):
         self.noise, self.exponent = float(noise), float(exponent)
         radius = RADIUS[max(1, sum(s > 1 for s in self.scale))]
         self.halo = tuple(radius if s > 1 else 0 for s in self.scale)
-        self._length = tuple(4 * radius if s > 1 else 1 for s in self.scale)
+        self._length = tuple(3 * radius if s > 1 else 1 for s in self.scale)
         self.register_buffer("kernels", self._kernels(self._transfer(steps, roles)), persistent=False)
 
     def forward(self, lr: Tensor) -> Tensor:

@@ -95,10 +95,12 @@ def test_the_image_stays_where_it_is() -> None:
 
 def test_a_tile_with_its_halo_gives_the_whole_images_samples() -> None:
     network = Wiener(degradation=MTF, scale=2)
-    lr = scene((80, 70)).float()
+    lr = scene((180, 170)).float()
     halo = network.halo[0]
-    tile = network(lr[..., 30 - halo : 45 + halo, 20 - halo : 40 + halo])
-    torch.testing.assert_close(tile[..., 2 * halo : -2 * halo, 2 * halo : -2 * halo], network(lr)[..., 60:90, 40:80])
+    tile = network(lr[..., 70 - halo : 85 + halo, 75 - halo : 95 + halo])
+    torch.testing.assert_close(
+        tile[..., 2 * halo : -2 * halo, 2 * halo : -2 * halo], network(lr)[..., 140:170, 150:190]
+    )
 
 
 def test_each_channel_has_the_filter_of_its_own_blur() -> None:
