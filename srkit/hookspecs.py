@@ -123,6 +123,14 @@ def srkit_foreground(domain: str, values: Array, valid: BoolArray | None) -> Boo
 
 
 @hookspec(firstresult=True)
+def srkit_data_range(domain: str, values: Array, valid: BoolArray | None) -> tuple[float, str] | None:
+    """Return the range that an evaluation's PSNR and SSIM of an image ``(C, *spatial)`` refer to, and how it is told.
+
+    Both are in stored units. The core's default is 255 for 8-bit samples, else the span of valid samples.
+    """
+
+
+@hookspec(firstresult=True)
 def srkit_create(domain: str, target: Path, source: Source, plan: OutputPlan) -> Sink | None:
     """Return a sink for an output at `target`, a path that does not exist yet, in a folder of its own.
 

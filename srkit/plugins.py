@@ -484,6 +484,16 @@ def foreground(plugins: Plugins, domain: str, values: Array, valid: BoolArray | 
     return mask
 
 
+def data_range(plugins: Plugins, domain: str, values: Array, valid: BoolArray | None) -> tuple[float, str] | None:
+    """Return the range of figures of merit of an image, and its name; None where the domain does not say."""
+    answer = _call(plugins, "srkit_data_range", domain=domain, values=values, valid=valid)
+    if answer is None:
+        return None
+    if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], str) and 0 < answer[0] < np.inf):
+        raise PluginError(f"srkit_data_range answered {answer!r}, not a range above 0 and its name")
+    return float(answer[0]), answer[1]
+
+
 def verify_staged(plugins: Plugins, domain: str, source: Source, staged: Path, plan: OutputPlan) -> list[Finding]:
     """Return the format's own findings on a staged output."""
     answer = _call(plugins, "srkit_verify", domain=domain, source=source, staged=staged, plan=plan)

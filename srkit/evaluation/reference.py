@@ -13,6 +13,7 @@ from srkit import degrade
 from srkit import plugins as verbs
 from srkit.arrays import ArraySource
 from srkit.data.filling import fill_invalid
+from srkit.data.ranges import RANGE_NOTE, data_range_of
 from srkit.data.view import View
 from srkit.domain import Degradation
 from srkit.errors import InputError
@@ -28,13 +29,16 @@ LIMIT_SAMPLES = 2**29
 class Reference:
     """HR ``(C, *grid axes)`` in stored units, its validity, and a source of the LR; image channels only.
 
-    `drawn` holds the steps that made LR where some of them were drawn for it.
+    `drawn` holds the steps that made LR where some of them were drawn for it. `data_range` is what PSNR and SSIM refer
+    to, `range_note` how it came about.
     """
 
     hr: Array
     valid: BoolArray | None
     lr: Source
     encoding: Encoding
+    data_range: float
+    range_note: str
     drawn: tuple[Mapping[str, Any], ...] = ()
 
     def as_stored(self, values: Array) -> Array:
@@ -68,7 +72,12 @@ def make_reference(
     encoding = _of_images(source.encoding, view)
     lr_source = _lr_source(source, view, window, Block(lr, _downscaled(block.valid, factors)), encoding)
     drawn = tuple({"name": step.name, **step.parameters} for step in made.steps) if made is not steps else ()
-    return Reference(block.values, block.valid, lr_source, encoding, drawn)
+    return Reference(block.values, block.valid, lr_source, encoding, *_range(plugins, domain, block, encoding), drawn)
+
+
+def _range(plugins: Plugins, domain: str, hr: Block, encoding: Encoding) -> tuple[float, str]:
+    own = verbs.data_range(plugins, domain, hr.values, hr.valid)
+    return own or (data_range_of(hr.values, hr.valid, encoding), RANGE_NOTE)
 
 
 def _cropped(source: Source, factors: tuple[int, ...]) -> Window:

@@ -160,6 +160,16 @@ def srkit_foreground(domain: str, values: Array, valid: BoolArray | None) -> Boo
 
 
 @hookimpl
+def srkit_data_range(domain: str, values: Array, valid: BoolArray | None) -> tuple[float, str] | None:
+    """Return the range of Hounsfield units (CT), or what the body's bright samples reach (MRI)."""
+    if domain not in NAMES:
+        return None
+    from srkit_medical.ranges import data_range_of
+
+    return data_range_of(domain, values, valid)
+
+
+@hookimpl
 def srkit_networks() -> Sequence[NetworkFactory]:
     """Return MONAI's discriminator of patches."""
     return [NetworkFactory("monai-patch", "discriminator", _monai_patch)]
