@@ -41,6 +41,7 @@ def _findings(source: RasterSource) -> list[Finding]:
         *_on_levels(source),
         *suspicions_of(source),
         *_on_thermal(source),
+        *_on_pan(source),
         *_on_tiles(source),
         *_on_types(source),
         *_on_broken(source.dataset),
@@ -120,6 +121,16 @@ def _on_thermal(source: RasterSource) -> Iterator[Finding]:
     if source.kind.startswith("Landsat") and source.kind.endswith("thermal"):
         text = "thermal bands of Landsat are delivered in finer pixels than they were sampled in; "
         yield Finding("warning", f"{text}the scale is one of pixels, not of what was resolved", "V22")
+
+
+def _on_pan(source: RasterSource) -> Iterator[Finding]:
+    """Yield a hint where somebody may expect that a panchromatic band sharpens the others."""
+    pan = [channel.name for channel in source.channels if "pan" in channel.aliases]
+    text = "to sharpen bands by a panchromatic one, run gdal_pansharpen.py first"
+    if pan and len(source.channels) > 1:
+        yield Finding("warning", f"{', '.join(pan)} is enlarged like any other band; {text}", "B8")
+    elif source.kind.startswith("Landsat") and source.kind.endswith("panchromatic"):
+        yield Finding("info", f"the panchromatic band is enlarged by itself; {text}", "B8")
 
 
 def _on_sparse(source: RasterSource) -> Iterator[Finding]:

