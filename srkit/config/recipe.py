@@ -196,6 +196,9 @@ class Recipe(Section):
         Specs that the domain understands; None for the domain's own degradation.
     options
         The domain's options, as `srkit train --help` lists them.
+    sharding
+        With several processes, what each holds: "none" for the whole network, "full" for its share of the generator's
+        weights, gradients and optimiser state (FSDP).
     from_model
         A model file whose weights the generator begins with, as far as they fit.
     ema
@@ -212,6 +215,7 @@ class Recipe(Section):
     seed: int = Field(default=0, ge=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: str = "auto"
+    sharding: Literal["none", "full"] = "none"
     network: NetworkSection
     discriminator: NetworkSection
     normalizer: dict[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -21,6 +22,8 @@ from srkit.training.batch_norm import share_batch_norm
 from srkit.training.compute import Compute
 from srkit.training.phase import Phase
 from srkit.training.players import Player, Term, adversarial_terms
+from srkit.training.sharding import is_shared_out, shard, whole_tensors
+from srkit.training.world import World
 
 Built = TypeVar("Built")
 FILLED_IN = ("ndim", "scale")
@@ -34,11 +37,30 @@ class Networks:
     discriminator: nn.Module | None = None
     losses: dict[str, nn.Module] = field(default_factory=dict)
     average: Average | None = None
+    copy: nn.Module | None = None
 
     @property
     def product(self) -> nn.Module:
-        """What is validated and saved."""
+        """What is validated and saved; where weights are shared out, as it was when it was last gathered."""
+        return self._latest if self.copy is None else self.copy
+
+    @property
+    def _latest(self) -> nn.Module:
         return self.generator if self.average is None else self.average.network
+
+    def share_out(self, world: World) -> None:
+        """Leave each process its share of the generator; the leading one keeps a copy of what it validates."""
+        if world.size > 1 and world.leads:
+            self.copy = deepcopy(self._latest).requires_grad_(False)
+        for network in {self.generator, self._latest}:
+            shard(network, world)
+
+    def gather(self) -> None:
+        """Bring the leading process's copy up to date; all processes call it together."""
+        if is_shared_out(self.generator):
+            tensors = whole_tensors(self._latest)
+            if self.copy is not None:
+                self.copy.load_state_dict(tensors)
 
 
 def build_networks(
@@ -65,7 +87,10 @@ def build_networks(
         discriminator = _placed(_build_network(plugins, "discriminator", recipe, channels), compute)
     generator = _placed(generator, compute)
     average = Average(generator, recipe.ema) if recipe.ema else None
-    return Networks(generator, discriminator, {n: m.to(compute.device) for n, m in losses.items()}, average)
+    networks = Networks(generator, discriminator, {n: m.to(compute.device) for n, m in losses.items()}, average)
+    if recipe.sharding == "full":
+        networks.share_out(compute.world)
+    return networks
 
 
 def is_adversarial(loss: nn.Module) -> bool:

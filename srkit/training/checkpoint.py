@@ -23,6 +23,7 @@ from srkit.files import write_whole
 from srkit.training.building import Networks
 from srkit.training.loop import Progress
 from srkit.training.phase import Phase
+from srkit.training.sharding import in_whole, load_whole, shared_like, whole_tensors
 
 logger = logging.getLogger(__name__)
 KEY = "srkit_checkpoint"
@@ -89,11 +90,11 @@ def captured(state: RunState) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises DivergedError if a weight is no number: such a state is worth nothing.
     """
-    tensors = {f"generator.{n}": t for n, t in state.networks.generator.state_dict().items()}
+    tensors = {f"generator.{n}": t for n, t in whole_tensors(state.networks.generator).items()}
     if state.networks.discriminator is not None:
         tensors |= {f"discriminator.{n}": t for n, t in state.networks.discriminator.state_dict().items()}
     if state.networks.average is not None:
-        tensors |= {f"average.{n}": t for n, t in state.networks.average.network.state_dict().items()}
+        tensors |= {f"average.{n}": t for n, t in whole_tensors(state.networks.average.network).items()}
     for player in state.phase.players:
         tensors |= _optimizer_tensors(f"optimizer.{player.name}", player.optimizer)
     tensors["rng"] = torch.get_rng_state()
@@ -115,7 +116,7 @@ def captured(state: RunState) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _optimizer_tensors(prefix: str, optimizer: Optimizer) -> dict[str, Tensor]:
     """Return the state of every parameter; groups hold only what the recipe says and are made anew."""
     states: Mapping[int, Mapping[str, Tensor]] = optimizer.state_dict()["state"]
-    return {f"{prefix}.{i}.{key}": torch.as_tensor(v) for i, entry in states.items() for key, v in entry.items()}
+    return {f"{prefix}.{i}.{key}": in_whole(torch.as_tensor(v)) for i, e in states.items() for key, v in e.items()}
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -133,11 +134,11 @@ def _restore(state: RunState, tensors: Mapping[str, Tensor], notes: Mapping[str,
             f"{path} is of a phase {notes['phase']!r} that the recipe does not have; use the run's recipe"
         )
     try:
-        state.networks.generator.load_state_dict(_below(tensors, "generator."))
+        load_whole(state.networks.generator, _below(tensors, "generator."))
         if state.networks.discriminator is not None:
             state.networks.discriminator.load_state_dict(_below(tensors, "discriminator."))
         if state.networks.average is not None:
-            state.networks.average.network.load_state_dict(_below(tensors, "average."))
+            load_whole(state.networks.average.network, _below(tensors, "average."))
     except RuntimeError as error:
         raise RecipeError(f"{path} is of other networks than the recipe's; use the run's recipe") from error
     state.progress.phase, state.progress.phase_step = names.index(notes["phase"]), int(notes["phase_step"])
@@ -156,7 +157,8 @@ def _restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> N
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")
         like = parameters[int(index)]
-        value = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape and tensor.ndim else tensor
+        of_weights = tensor.shape == like.shape and tensor.ndim
+        value = torch.empty_like(like).copy_(shared_like(tensor, like)) if of_weights else tensor
         states.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({**content, "state": states})
 

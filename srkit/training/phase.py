@@ -15,6 +15,7 @@ from srkit.training.compute import Compute
 from srkit.training.guard import Flatness
 from srkit.training.parts import Parts
 from srkit.training.players import Player
+from srkit.training.sharding import is_shared_out
 
 logger = logging.getLogger(__name__)
 
@@ -116,10 +117,14 @@ class Phase:
         except (MemoryError, RuntimeError) as error:
             if not tells_of_exhaustion(error):
                 raise
-            networks = (self._generator, player.network)
-            if any(isinstance(module, SharedBatchNorm) for network in networks for module in network.modules()):
+            if any(_exchanges(network) for network in (self._generator, player.network)):
                 raise OutOfMemoryError(
-                    "memory ran out in one process amid its exchange with the others (shared batch normalisation); "
-                    "set data.accumulate, or take smaller batches"
+                    "memory ran out in one process amid its exchange with the others (shared batch normalisation, or "
+                    "shared weights); set data.accumulate, or take smaller batches"
                 ) from error
             return None
+
+
+def _exchanges(network: nn.Module) -> bool:
+    """Tell whether processes exchange something while the network computes, and not afterwards alone."""
+    return is_shared_out(network) or any(isinstance(module, SharedBatchNorm) for module in network.modules())

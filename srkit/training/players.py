@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from srkit.errors import DivergedError
 from srkit.losses.adversarial import Game, r1_penalty
 from srkit.training.parts import Part
+from srkit.training.sharding import in_whole, is_share
 from srkit.training.world import World
 
 
@@ -81,14 +82,16 @@ class Player:
         """Change the weights by the gradient of all processes; return the means of their losses."""
         means = world.mean({**losses, **self.health})
         found = {name: _number(name, means[name]) for name in losses}
-        world.average_gradients(self.network.parameters())
+        world.average_gradients(
+            p for p in self.network.parameters() if not is_share(p.grad)
+        )  # FSDP has averaged its own
         self.health = {f"{self.name} gradient": self._checked_gradient(), **{name: means[name] for name in self.health}}
         self.optimizer.step()
         return found
 
     def _checked_gradient(self) -> float:
         """Return the norm of the gradient, which is then clipped where that is asked for."""
-        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.clip or math.inf))
+        norm = float(in_whole(nn.utils.clip_grad_norm_(self.network.parameters(), self.clip or math.inf)))
         if not math.isfinite(norm):
             raise DivergedError(
                 f"the gradient of the {self.name} became {norm}; resume from the last checkpoint with a lower "

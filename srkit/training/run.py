@@ -20,7 +20,7 @@ from srkit.errors import OutputError
 from srkit.models.file import load_model
 from srkit.models.info import Seen
 from srkit.plugins import Plugins
-from srkit.training.building import build_networks, build_phases
+from srkit.training.building import Networks, build_networks, build_phases
 from srkit.training.checkpoint import RunState, captured, has_checkpoint, restore_newest, write_checkpoint
 from srkit.training.compute import Compute
 from srkit.training.guard import apply_rate_factor, guarded
@@ -108,7 +108,7 @@ class Run:
     def go(self, progress: ProgressCall | None) -> TrainResult:
         """Run all phases, or as far as one is let."""
         interruption = self.stack.enter_context(Interruption(self.world))
-        observers = [*self._observers(progress), interruption]
+        observers = [_UpToDate(self.networks, self.recipe), *self._observers(progress), interruption]
         if not self.resumed:
             self._save()  # the first good state to go back to
         interrupted = False
@@ -120,6 +120,7 @@ class Run:
                 self._save()
             else:  # a second signal struck amid a step: the newest checkpoint is the last good state
                 restore_newest(self.folder.checkpoints, self.state)
+        self.networks.gather()
         result = self._result(interrupted=interrupted)
         if self.state.progress.at_rest:
             self.world.any(False)  # nobody leaves before all is written: launchers end what others have left
@@ -190,6 +191,19 @@ class Run:
             left_out=self.material.left_out,
             split=self.material.split.note,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _UpToDate:
+    """Has shared weights gathered from all processes where the leading one is about to look at them."""
+
+    networks: Networks
+    recipe: Recipe
+
+    def on_step(self, report: StepReport) -> None:
+        every = (self.recipe.validate_every, self.recipe.samples_every)
+        if report.is_last or any(steps and report.step % steps == 0 for steps in every):
+            self.networks.gather()
 
 
 class LeadingRun(Run):

@@ -2,6 +2,8 @@
 
 recipe.yaml  environment.json  split.json  log.jsonl  tensorboard/  samples/  checkpoints/
 model.safetensors (the last)  best.safetensors (the best PSNR)
+degradations.jsonl (what was drawn to make LR, where a recipe has ranges)
+fingerprints.json (of the pixels of training items, by which an evaluation knows them)
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from srkit.errors import OutputError, RecipeError, UsageError
 from srkit.plugins import Plugins
 
 # What may differ between a run and its continuation: none of it changes a weight.
-FREE = ("validate_every", "samples_every", "checkpoint_every", "log_every", "device", "name", "from_model")
+FREE = ("validate_every", "samples_every", "checkpoint_every", "log_every", "device", "sharding", "name", "from_model")
 FREE_DATA = ("workers", "cache_mb", "path", "split_file")
 
 

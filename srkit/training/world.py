@@ -97,6 +97,8 @@ class Company(World):
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their means over all processes, in one message."""
         gradients = [p.grad for p in parameters if p.grad is not None]
+        if not gradients:
+            return
         together = torch.cat([gradient.flatten() for gradient in gradients])
         self._net.all_reduce(together)
         means = torch.split(together / self.size, [gradient.numel() for gradient in gradients])

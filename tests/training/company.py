@@ -22,17 +22,19 @@ from srkit.data.loader import Batch
 from srkit.errors import DivergedError, OutOfMemoryError
 from srkit.losses.adversarial import AdversarialLoss
 from srkit.losses.content import L1Loss
+from srkit.networks.rrdb import RRDBNet
 from srkit.testing import plugins_with
 from srkit.training import resolve_recipe, train
 from srkit.training.batch_norm import share_batch_norm
 from srkit.training.compute import Compute
 from srkit.training.phase import Phase
 from srkit.training.players import Player, Term, adversarial_terms
+from srkit.training.sharding import shard
 from srkit.training.world import World, joined
 
 FORK = multiprocessing.get_context("fork")
 IMAGES = 4
-SHORT = ("log_every=1", "validate_every=2", "samples_every=4", "checkpoint_every=2", "data.batch=2")
+SHORT = ("ema=0.5", "log_every=1", "validate_every=2", "samples_every=4", "checkpoint_every=2", "data.batch=2")
 
 
 class Small(nn.Module):
@@ -118,6 +120,16 @@ def crowded(world: World) -> str:
     return "no word"
 
 
+def share(world: World) -> tuple[int, int]:
+    """Return how many weights this process holds of a large network, and how many that has."""
+    network = RRDBNet(channels=1, features=8, growth=4, blocks=2)
+    total = sum(p.numel() for p in network.parameters())
+    shard(network, world)
+    network(torch.rand(1, 1, 8, 8)).sum().backward()
+    held = [p.to_local() if world.size > 1 else p for p in network.parameters()]
+    return sum(p.numel() for p in held), total
+
+
 def spread(world: World) -> list[torch.Tensor]:
     """Return the tensors of a network that each process had begun otherwise."""
     network = Small(world.rank, norm=True)
@@ -144,6 +156,7 @@ def findings(world: World) -> dict[str, object]:
         "in parts": trained(world, parts=2),
         "short of memory": trained(world, room=99 if world.rank else 2),
         "crowded": crowded(world),
+        "share": share(world),
         "diverged": diverged(world),
     }
 
@@ -204,8 +217,11 @@ def main(root: Path) -> None:
     write_images(root / "data")
     together((2, lambda: find(root / "two")), (1, lambda: find(root / "one")))
     together((2, lambda: run(root, "two")), (1, lambda: run(root, "one", "data.batch=4")))
-    together((2, lambda: run(root, "parts", steps=2)))
-    together((1, lambda: run(root, "parts", steps=4, resume=True)))
+    together((2, lambda: run(root, "parts", steps=2)), (2, lambda: run(root, "sharded", "sharding=full", steps=2)))
+    together(
+        (1, lambda: run(root, "parts", steps=4, resume=True)),
+        (2, lambda: run(root, "sharded", "sharding=full", steps=4, resume=True)),
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from srkit.errors import RecipeError
 from srkit.models.file import load_model, read_info
@@ -46,6 +47,18 @@ def test_one_process_writes_what_a_run_leaves(runs):
 def test_a_run_goes_on_with_another_number_of_processes(company, runs):
     parts = company / "runs" / "parts"
     torch.testing.assert_close(logged(parts, "losses"), logged(runs[1], "losses"), rtol=1e-5, atol=1e-6)
+
+
+def test_shared_weights_learn_the_same_also_beyond_a_stop(company, runs, toy_plugins):
+    """The first two steps in one run, the others after `--resume`: optimiser and running mean are shared out too."""
+    sharded = company / "runs" / "sharded"
+    torch.testing.assert_close(logged(sharded, "losses"), logged(runs[1], "losses"), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(logged(sharded, "validation"), logged(runs[1], "validation"), rtol=1e-4, atol=1e-4)
+    saved, one = (load_file(run / "checkpoints" / "step_000000004.safetensors") for run in (sharded, runs[1]))
+    assert {name: tensor.shape for name, tensor in saved.items()} == {name: one[name].shape for name in one}
+    torch.testing.assert_close(
+        load_file(sharded / "model.safetensors"), load_file(runs[1] / "model.safetensors"), rtol=1e-3, atol=1e-4
+    )
 
 
 def test_a_number_of_processes_that_cannot_share_the_images_of_a_step_is_refused(runs):

@@ -58,6 +58,12 @@ def test_memory_that_runs_out_amid_an_exchange_ends_the_run_with_a_sentence(foun
     assert [("set data.accumulate" in mine["crowded"]) for mine in found[:2]] == [True, True]
 
 
+def test_each_holds_half_of_a_network_that_is_shared_out(found):
+    (first, total), (second, _), (alone, _) = (mine["share"] for mine in found)
+    assert first + second == alone == total
+    assert abs(first - second) < 0.05 * total
+
+
 def test_a_loss_that_is_no_number_in_one_process_is_none_in_all(found):
     assert [mine["diverged"].split(";")[0] for mine in found[:2]] == ["loss 'pixel' became nan"] * 2
 
