@@ -18,7 +18,7 @@ from srkit_medical.dicom.directory import files_listed, is_directory_record
 from srkit_medical.dicom.grouping import Series, group
 from srkit_medical.dicom.instance import Instance
 from srkit_medical.dicom.mosaic import read_slices
-from srkit_medical.dicom.reading import MultiFrameError, UnfitError, claims_dicom
+from srkit_medical.dicom.reading import MultiFrameError, Part, UnfitError, claims_dicom
 from srkit_medical.nifti.names import AS_NIFTI
 from srkit_medical.selection import Portrait, Selections
 
@@ -79,18 +79,20 @@ def _members(archive: Path) -> list[Path]:
 
 def _entries(paths: list[Path], root: Path, wanted: Selections) -> Iterator[Item | Skipped]:
     instances: list[Instance] = []
+    multi_frame: dict[Path, Part | None] = {}
     broken: list[tuple[Path, UnfitError]] = []
     for path in paths:
         try:
             if _is_candidate(path):
                 instances += _wanted_slices(path, wanted)
-        except MultiFrameError:
-            yield from _multi_frame_items(root, path, wanted)
+        except MultiFrameError as found:
+            multi_frame[path] = found.part
         except UnfitError as error:
             broken += [(path, error)] * error.failed
             yield Skipped(path, error.reason, error.failed)
         except OSError as error:
             yield Skipped(path, f"cannot be read ({error.strerror})")
+    yield from _multi_frame_items(root, multi_frame, wanted)
     series, skipped = group(instances)
     yield from skipped
     torn = {id(entry): path for entry in series for path, error in broken if _lacks(entry, path, error)}
@@ -184,13 +186,23 @@ def _items(root: Path, series: list[Series], wanted: Selections) -> Iterator[Ite
             )
 
 
-def _multi_frame_items(root: Path, path: Path, wanted: Selections) -> Iterator[Item | Skipped]:
+def _multi_frame_items(root: Path, files: Mapping[Path, Part | None], wanted: Selections) -> Iterator[Item | Skipped]:
+    if not files:
+        return
+    from srkit_medical.dicom.enhanced.parts import wholes
+
+    for whole in wholes(files):
+        yield from [whole] if isinstance(whole, Skipped) else _items_of_object(root, whole, wanted)
+
+
+def _items_of_object(root: Path, paths: tuple[Path, ...], wanted: Selections) -> Iterator[Item | Skipped]:
     from srkit_medical.dicom.enhanced.frames import read_volumes
 
+    path = paths[0]
     try:
-        volumes = read_volumes(path)
+        volumes = read_volumes(*paths)
     except UnfitError as error:
-        yield Skipped(path, error.reason, error.failed)
+        yield Skipped(path, error.reason, error.failed, others=paths[1:])
         return
     folder = path.parent.relative_to(root).as_posix() if _is_tree(root) else ""
     is_named = path.suffix.lower() in SUFFIXES
@@ -198,10 +210,11 @@ def _multi_frame_items(root: Path, path: Path, wanted: Selections) -> Iterator[I
         if isinstance(volume, UnfitError):
             kind = wanted.objection_to_kind(volume.image_type)
             reason = kind or volume.reason
-            yield Skipped(path, f"{key}: {reason}" if key else reason, volume.failed and not kind)
+            reason = f"{key}: {reason}" if key else reason
+            yield Skipped(path, reason, volume.failed and not kind, others=paths[1:])
             continue
         yield _unwanted(volume, wanted) or Item(
-            paths=(path,),
+            paths=paths,
             domain=volume.first.domain,
             group=_group(volume.first),
             identity=identity_of(volume),

@@ -13,7 +13,16 @@ from pydicom import FileDataset
 from pydicom.uid import UID
 
 from srkit_medical.dicom.geometry import FloatArray, Plane
-from srkit_medical.dicom.reading import READ_ERRORS, Elements, MultiFrameError, UnfitError, named, quiet, read_header
+from srkit_medical.dicom.reading import (
+    READ_ERRORS,
+    Elements,
+    MultiFrameError,
+    Part,
+    UnfitError,
+    named,
+    quiet,
+    read_header,
+)
 from srkit_medical.dicom.storage import Layout, check_size, layout_of, padding_of, rescale_of, shape_of
 from srkit_medical.dicom.uids import CREATOR
 
@@ -27,6 +36,8 @@ ENHANCED = {
     "1.2.840.10008.5.1.4.1.1.2.2": "ct",
     "1.2.840.10008.5.1.4.1.1.4.1": "mri",
     "1.2.840.10008.5.1.4.1.1.4.4": "mri",
+    "1.2.840.10008.5.1.4.1.1.130": "pet",
+    "1.2.840.10008.5.1.4.1.1.128.1": "pet",
 }
 DIRECTORY = "1.2.840.10008.1.3.10"
 _LEGAL_UID = re.compile(r"[12](\.(0|[1-9]\d*))+")
@@ -45,7 +56,8 @@ KEYWORDS = (
     "SliceThickness", "SpacingBetweenSlices", "SliceLocation", "EchoNumbers", "StackID", "ConvolutionKernel",
     "ScanOptions", "Units", "CorrectedImage",
     "DiffusionGradientOrientation", "BurnedInAnnotation", "AcquisitionMatrix", "LossyImageCompression",
-    "InstanceCreatorUID", "SeriesDescription", *ORDERS,
+    "InstanceCreatorUID", "SeriesDescription", "ConcatenationUID", "InConcatenationNumber",
+    "InConcatenationTotalNumber", *ORDERS,
 )  # fmt: skip
 
 _KIN = {
@@ -179,7 +191,7 @@ def read_instance(path: Path) -> Instance:
 def _instance(path: Path, header: FileDataset, pixel_bytes: int | None) -> Instance:
     elements = Elements(header)
     sop_class = sop_class_of(header)
-    _check_class(sop_class)
+    _check_class(sop_class, elements)
     check_kind(elements.texts("ImageType"))
     if (elements.whole("NumberOfFrames") or 1) > 1:
         raise UnfitError("holds several frames under a single-frame class; their positions are not known")
@@ -238,13 +250,19 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
     )
 
 
-def _check_class(sop_class: str) -> None:
+def _check_class(sop_class: str, elements: Elements) -> None:
     if not sop_class:
         raise UnfitError("is named or begins like a DICOM file, but has no SOPClassUID (0008,0016)")
     if sop_class in ENHANCED:
-        raise MultiFrameError("is a multi-frame object")
+        raise MultiFrameError(_part_of(elements))
     if sop_class not in CLASSES:
         raise UnfitError(f"is of the class {_class_name(sop_class)}, not a slice of MR, CT or PET", failed=False)
+
+
+def _part_of(elements: Elements) -> Part | None:
+    uid = elements.text("ConcatenationUID")
+    number, total = (elements.whole(f"InConcatenation{name}Number") or 0 for name in ("", "Total"))
+    return Part(uid, number, total) if uid and number > 0 else None
 
 
 def check_kind(image_type: Sequence[str]) -> None:

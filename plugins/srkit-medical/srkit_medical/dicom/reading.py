@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -53,8 +54,21 @@ class UnfitError(Exception):
         self.image_type: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which file of a concatenation one is: its ConcatenationUID, its number from 1, and of how many (0: unknown)."""
+
+    uid: str
+    number: int
+    total: int
+
+
 class MultiFrameError(UnfitError):
-    """A multi-frame file, which is read in another way."""
+    """A multi-frame file, which is read in another way; `part` where it is one of several that make an object."""
+
+    def __init__(self, part: Part | None) -> None:
+        super().__init__("is a multi-frame object")
+        self.part = part
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.config import disable_value_validation
 from pydicom.data import get_testdata_file
+from pydicom.uid import ExplicitVRLittleEndian
 from srkit_medical.dicom.discover import discover_series
 from srkit_medical.dicom.sink import create_series
 from srkit_medical.dicom.source import DicomSource, open_series
@@ -83,6 +84,30 @@ def make(tmp_path: Path) -> Callable[..., Path]:
         return write_series(tmp_path / folder, Recipe(**fields))
 
     return _make
+
+
+@pytest.fixture
+def converted(make: Callable[..., Path], tmp_path: Path) -> Path:
+    """Return a folder with a classic CT series that highdicom turned into one Enhanced object."""
+    highdicom = pytest.importorskip("highdicom", reason="highdicom is not installed")
+
+    def in_space(dataset: Dataset, k: int) -> None:
+        dataset.FrameOfReferenceUID = uid_of("frame")
+
+    classic = make("classic", kind="CT", orientation=DOUBLY_OBLIQUE, edit=in_space)
+    datasets = [dcmread(path) for path in sorted(classic.iterdir())]
+    enhanced = highdicom.legacy.LegacyConvertedEnhancedCTImage(
+        legacy_datasets=datasets,
+        series_instance_uid=uid_of("enhanced series"),
+        series_number=5,
+        sop_instance_uid=uid_of("enhanced"),
+        instance_number=1,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+    )
+    folder = tmp_path / "enhanced"
+    folder.mkdir()
+    enhanced.save_as(folder / "volume.dcm", enforce_file_format=True)
+    return folder
 
 
 def items_in(root: Path) -> list[Item]:

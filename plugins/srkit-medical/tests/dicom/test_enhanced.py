@@ -10,37 +10,11 @@ import nibabel
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import ExplicitVRLittleEndian
 from srkit_medical.dicom.inspect import inspect_series
 from srkit_medical.dicom.uids import uid_of
 from srkit_medical.dicom.verify import verify_series
 
 Make = Callable[..., Path]
-OBLIQUE = (0.9396926, 0.3420201, 0.0, -0.3213938, 0.8830222, 0.3420201)
-
-
-@pytest.fixture
-def converted(make: Make, tmp_path: Path) -> Path:
-    """Return a folder with a classic CT series that highdicom turned into one Enhanced object."""
-    highdicom = pytest.importorskip("highdicom", reason="highdicom is not installed")
-
-    def in_space(dataset: Dataset, k: int) -> None:
-        dataset.FrameOfReferenceUID = uid_of("frame")
-
-    classic = make("classic", kind="CT", orientation=OBLIQUE, edit=in_space)
-    datasets = [dcmread(path) for path in sorted(classic.iterdir())]
-    enhanced = highdicom.legacy.LegacyConvertedEnhancedCTImage(
-        legacy_datasets=datasets,
-        series_instance_uid=uid_of("enhanced series"),
-        series_number=5,
-        sop_instance_uid=uid_of("enhanced"),
-        instance_number=1,
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-    )
-    folder = tmp_path / "enhanced"
-    folder.mkdir()
-    enhanced.save_as(folder / "volume.dcm", enforce_file_format=True)
-    return folder
 
 
 @pytest.fixture

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import SimpleITK
 from pydicom import Dataset, dcmread
+from pydicom.uid import ExplicitVRLittleEndian
 from srkit_medical.activity import activity, verify_activity
+from srkit_medical.dicom.uids import uid_of
 from srkit_medical.dicom.verify import verify_series
 
+import srkit
 from srkit.upscaling import upscale
 
 Make = Callable[..., Path]
@@ -107,3 +110,51 @@ def test_real_slices_are_enlarged_with_their_activity(real: Path, tmp_path: Path
     upscale(before, tmp_path / "out", scale=2, model="bicubic")
     total = [activity(opened(folder), 0)[0] for folder in (before, tmp_path / "out")]
     assert total[1] == pytest.approx(total[0], rel=0.01)
+
+
+@pytest.fixture
+def enhanced(make: Make, tmp_path: Path) -> Path:
+    """Return a folder with a classic PET series that highdicom turned into one Enhanced object."""
+    highdicom = pytest.importorskip("highdicom", reason="highdicom is not installed")
+
+    def in_space(dataset: Dataset, k: int) -> None:
+        as_pet(dataset, k)
+        dataset.FrameOfReferenceUID = uid_of("frame")
+
+    classic = make("classic", kind="CT", edit=in_space)
+    (tmp_path / "enhanced").mkdir()
+    highdicom.legacy.LegacyConvertedEnhancedPETImage(
+        legacy_datasets=[dcmread(path) for path in sorted(classic.iterdir())],
+        series_instance_uid=uid_of("enhanced series"),
+        series_number=5,
+        sop_instance_uid=uid_of("enhanced"),
+        instance_number=1,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+    ).save_as(tmp_path / "enhanced" / "volume.dcm", enforce_file_format=True)
+    return tmp_path / "enhanced"
+
+
+def test_an_enhanced_object_holds_the_activity_of_the_classic_series(enhanced: Path, items, opened) -> None:
+    classic, source = opened(enhanced.parent / "classic"), opened(enhanced)
+    assert items(enhanced)[0].domain == "pet"
+    assert classic.grid.distance(source.grid) < 1e-6
+    np.testing.assert_array_equal(classic.read(classic.extent).values, source.read(source.extent).values)
+
+
+def test_an_enhanced_output_keeps_values_on_one_slope_and_errs_no_more(
+    enhanced: Path, opened, run_judge, tmp_path
+) -> None:
+    source = opened(enhanced)
+    (result,) = srkit.upscale(enhanced, tmp_path / "out", scale=2, model="nearest").results
+    assert (result.status, result.output.suffix) == ("done", ".dcm")
+    again = opened(tmp_path / "out")
+    step = again.encoding.slope
+    before, after = (s.read(s.extent).values for s in (source, again))
+    assert np.abs(after[:, :, ::2, ::2] - before).max() <= 0.51 * step
+    frames = dcmread(result.output).PerFrameFunctionalGroupsSequence
+    assert len({frame.PixelValueTransformationSequence[0].RescaleSlope for frame in frames}) == 1
+    errors = [
+        {line.split("[")[0] for line in run_judge("dciodvfy", "-new", path).splitlines() if line[:5] == "Error"}
+        for path in (enhanced / "volume.dcm", result.output)
+    ]
+    assert errors[1] <= errors[0]

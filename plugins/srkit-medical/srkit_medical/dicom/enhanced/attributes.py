@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
+from pathlib import Path
 
 from pydicom import Dataset
 from pydicom.sequence import Sequence
@@ -29,7 +31,7 @@ NO_LONGER = (
 )  # fmt: skip
 """Never true at the top of an output; a stale SpacingBetweenSlices there makes dcm2niix double the slice step."""
 
-FRAME_TYPES = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence")
+FRAME_TYPES = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence")
 POSITIONS = (0x00209057, 0x00200032)  # InStackPositionNumber, ImagePositionPatient: what a frame index may point at
 
 
@@ -49,8 +51,9 @@ def set_common(dataset: Dataset, series: Series, plan: OutputPlan, series_uid: s
     lineage.set_origin(dataset, plan)
     lineage.set_dates(dataset, dataset)
     if series.first.has_identity:
-        dataset.SourceImageEvidenceSequence = [_evidence(series.first)]
-        dataset.ReferencedSeriesSequence = [lineage.series_item([series.first])]
+        files = list({instance.uid: instance for instance in series.instances}.values())
+        dataset.SourceImageEvidenceSequence = [_evidence(files)]
+        dataset.ReferencedSeriesSequence = [lineage.series_item(files)]
 
 
 def resampled_type(values: list[str]) -> list[str]:
@@ -58,8 +61,13 @@ def resampled_type(values: list[str]) -> list[str]:
     return ["DERIVED", "PRIMARY", values[2] if len(values) > 2 else "OTHER", "RESAMPLED"]
 
 
-def set_frames(dataset: Dataset, series: Series, plan: OutputPlan, slices: list[DerivedSlice]) -> None:
-    """Give each output frame the groups of its nearest source frame, made true."""
+def set_frames(
+    dataset: Dataset, series: Series, plan: OutputPlan, slices: list[DerivedSlice], starts: Mapping[Path, int]
+) -> None:
+    """Give each output frame the groups of its nearest source frame, made true.
+
+    `starts` says where among the frames of `dataset` those of each source file begin.
+    """
     shared = dataset.SharedFunctionalGroupsSequence[0]
     sources = list(dataset.PerFrameFunctionalGroupsSequence)
     for keyword in ("PlanePositionSequence", "DerivationImageSequence"):
@@ -70,7 +78,7 @@ def set_frames(dataset: Dataset, series: Series, plan: OutputPlan, slices: list[
     pointers = _kept_pointers(dataset)
     frames = []
     for derived in slices:
-        frame = deepcopy(sources[derived.nearest.frame_index])
+        frame = deepcopy(sources[starts[derived.nearest.path] + derived.nearest.frame_index])
         _set_position(frame, derived)
         _set_measures(frame, derived)
         _set_frame_type(frame)
@@ -135,22 +143,25 @@ def _derivation(series: Series, plan: OutputPlan, derived: DerivedSlice) -> Data
     item = Dataset()
     item.DerivationDescription = lineage.derivation_text(series, plan, derived.nearest)[: lineage.DESCRIPTION_LENGTH]
     item.DerivationCodeSequence = [lineage.code_item("113085", "Spatial resampling")]
-    named = [source for source in derived.sources if source.has_identity]
-    if named:
-        source = lineage.source_item(named[0])
-        numbers = [frame.frame_index + 1 for frame in named]
-        source.ReferencedFrameNumber = numbers if len(numbers) > 1 else numbers[0]
-        item.SourceImageSequence = [source]
-    else:
-        item.SourceImageSequence = Sequence()
+    item.SourceImageSequence = Sequence(
+        _frames_item([frame for frame in derived.sources if frame.uid == file.uid]) for file in derived.named_sources
+    )
     return item
 
 
-def _evidence(source: Instance) -> Dataset:
+def _frames_item(frames: list[Instance]) -> Dataset:
+    """Return a reference to frames of one file."""
+    item = lineage.source_item(frames[0])
+    numbers = [frame.frame_index + 1 for frame in frames]
+    item.ReferencedFrameNumber = numbers if len(numbers) > 1 else numbers[0]
+    return item
+
+
+def _evidence(files: list[Instance]) -> Dataset:
     series = Dataset()
-    series.SeriesInstanceUID = source.series
-    series.ReferencedSOPSequence = [lineage.reference(source)]
+    series.SeriesInstanceUID = files[0].series
+    series.ReferencedSOPSequence = [lineage.reference(file) for file in files]
     item = Dataset()
-    item.StudyInstanceUID = source.study
+    item.StudyInstanceUID = files[0].study
     item.ReferencedSeriesSequence = [series]
     return item

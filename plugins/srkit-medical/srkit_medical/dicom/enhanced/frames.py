@@ -26,6 +26,7 @@ _COMMON = (
 )  # fmt: skip
 """What all frames share. Spacings at the top of the file are not among them: they are often stale."""
 _GROUPS = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
+_KEYWORDS = (*_COMMON, *_GROUPS, "NumberOfFrames", "PixelPresentation", "DimensionIndexSequence")
 _FLAT = {
     "PlanePositionSequence": {"ImagePositionPatient": "ImagePositionPatient"},
     "PlaneOrientationSequence": {"ImageOrientationPatient": "ImageOrientationPatient"},
@@ -47,27 +48,33 @@ _FLAT = {
     "MRDiffusionSequence": {"DiffusionBValue": "DiffusionBValue"},
     "MRImageFrameTypeSequence": {"FrameType": "ImageType"},
     "CTImageFrameTypeSequence": {"FrameType": "ImageType"},
+    "PETFrameTypeSequence": {"FrameType": "ImageType"},
     "CTReconstructionSequence": {"ConvolutionKernel": "ConvolutionKernel"},
 }
 """Functional group, its elements, and the name of each in a classic slice."""
 
 
-def read_volumes(path: Path) -> dict[str, Series | UnfitError]:
+def read_volumes(*paths: Path) -> dict[str, Series | UnfitError]:
     """Return the stacks of an Enhanced object, each with all of its volumes, or why a stack cannot be treated.
+
+    A concatenation has several files, in their order.
 
     The key is empty where there is one stack; else ``stack-01`` and so on, in the order of their first frames.
     Raises UnfitError where the object as a whole cannot be read.
     """
-    keywords = (*_COMMON, *_GROUPS, "NumberOfFrames", "PixelPresentation", "DimensionIndexSequence")
-    header, pixel_bytes = read_header(path, keywords)
-    with quiet():
-        try:
-            frames = _frames(path, header)
-            check_size(pixel_bytes, frames[0].shape, frames[0].layout, frames[0].syntax, len(frames))
-        except READ_ERRORS:
-            raise UnfitError("has functional groups that cannot be read") from None
+    frames: list[Instance] = []
+    is_private = False
+    for path in paths:
+        header, pixel_bytes = read_header(path, _KEYWORDS)
+        with quiet():
+            try:
+                found = _frames(path, header, len(frames))
+                check_size(pixel_bytes, found[0].shape, found[0].layout, found[0].syntax, len(found))
+                is_private |= _has_private_dimensions(header)
+            except READ_ERRORS:
+                raise UnfitError("has functional groups that cannot be read") from None
+        frames += found
     stacks = [part for kin in by_kin(frames) for part in by_plane(kin)]
-    is_private = _has_private_dimensions(header)
     width = max(2, len(str(len(stacks))))
     return {
         f"stack-{n:0{width}d}" if len(stacks) > 1 else "": _volume(stack, is_private=is_private)
@@ -87,7 +94,8 @@ def _volume(stack: list[Instance], *, is_private: bool) -> Series | UnfitError:
     return series
 
 
-def _frames(path: Path, header: FileDataset) -> list[Instance]:
+def _frames(path: Path, header: FileDataset, before: int) -> list[Instance]:
+    """Return the frames of a file that follows `before` frames in other files of its object."""
     elements = Elements(header)
     if elements.text("PixelPresentation") not in ("", "MONOCHROME"):
         raise UnfitError("has colours laid over its values, which super-resolution would mix")
@@ -97,7 +105,7 @@ def _frames(path: Path, header: FileDataset) -> list[Instance]:
     if not each or len(each) != (elements.whole("NumberOfFrames") or 0):
         raise UnfitError("is a multi-frame object that does not say where its frames lie")
     return [
-        instance_of(Elements(_flat(header, [*shared, groups], index)), path, sop_class, syntax, index)
+        instance_of(Elements(_flat(header, [*shared, groups], before + index)), path, sop_class, syntax, index)
         for index, groups in enumerate(each)
     ]
 

@@ -13,12 +13,13 @@ from pydicom import dcmwrite
 from srkit.errors import OutputError
 from srkit.grid import Slab, Window
 from srkit.image import Array, BoolArray, OutputPlan
-from srkit_medical.dicom import attributes, scrub, uids
+from srkit_medical.dicom import attributes, uids
 from srkit_medical.dicom.compressing import as_item, encoded, set_pixel_data, syntax_for
 from srkit_medical.dicom.derived import derived_slices
 from srkit_medical.dicom.enhanced.attributes import set_common, set_frames
+from srkit_medical.dicom.enhanced.parts import whole_header
 from srkit_medical.dicom.enhanced.source import EnhancedSource
-from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_attributes
+from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet
 from srkit_medical.dicom.source import SLICE
 
 
@@ -96,12 +97,10 @@ class EnhancedSink:
 
     def _write_file(self, pixels: BinaryIO) -> None:
         series, plan = self._source.series, self._plan
-        dataset = read_attributes(series.first.path)
-        if not dataset.original_encoding[1]:
-            scrub.swap_words(dataset)
+        dataset, starts = whole_header(series)
         series_uid = uids.series_uid(series, plan)
         set_common(dataset, series, plan, series_uid)
-        set_frames(dataset, series, plan, derived_slices(series, plan))
+        set_frames(dataset, series, plan, derived_slices(series, plan), starts)
         attributes.set_rescale(dataset, series, plan)
         dataset.Rows, dataset.Columns = plan.grid.shape[1:]
         set_pixel_data(dataset, pixels, series.first.layout, self._syntax)

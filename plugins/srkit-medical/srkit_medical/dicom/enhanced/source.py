@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydicom import FileDataset
 
 from srkit.domain import Item, Options
@@ -15,12 +17,12 @@ from srkit_medical.dicom.source import DicomSource
 
 
 class EnhancedSource(DicomSource):
-    """One file that holds all slices; its output is one file of the same class.
+    """One file that holds all slices, or several as one; its output is one file of the same class.
 
-    The file's bytes stay in memory while it is open, since its header takes long to read; frames are decoded singly.
+    A file's bytes stay in memory while it is open, since its header takes long to read; frames are decoded singly.
     """
 
-    _opened: FileDataset | None = None
+    _opened: tuple[Path, FileDataset] | None = None
 
     def close(self) -> None:
         """Forget the file and the frames read last."""
@@ -28,21 +30,21 @@ class EnhancedSource(DicomSource):
         super().close()
 
     def _read_stored(self, instance: Instance) -> Array:
-        if self._opened is None:
+        if self._opened is None or self._opened[0] != instance.path:
             try:
-                self._opened = read_pixels(instance.path)
+                self._opened = instance.path, read_pixels(instance.path)
             except UnfitError as error:
                 raise InputError(f"{instance.path}: {error.reason}") from None
-        return read_stored(instance, self._opened)
+        return read_stored(instance, self._opened[1])
 
 
 def open_enhanced(item: Item, options: Options) -> EnhancedSource:
-    """Open the volume in the file of `item`.
+    """Open the volume in the file or files of `item`.
 
     Raises InputError where it is none (any more), MissingRequirementError without a decoder.
     """
     try:
-        volume = read_volumes(item.path).get(item.key, UnfitError(f"has no {item.key}; it was changed meanwhile"))
+        volume = read_volumes(*item.paths).get(item.key, UnfitError(f"has no {item.key}; it was changed meanwhile"))
         if isinstance(volume, UnfitError):
             raise volume
     except UnfitError as error:

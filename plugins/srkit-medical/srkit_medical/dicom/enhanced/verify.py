@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from srkit_medical.dicom.checks import POSITION_SHARE, Fault, check_rescale, is_
 from srkit_medical.dicom.compressing import syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, derived_slices
 from srkit_medical.dicom.enhanced.attributes import FRAME_TYPES, NO_LONGER, ORIGINAL_ONLY
+from srkit_medical.dicom.enhanced.parts import whole_header
 from srkit_medical.dicom.enhanced.source import EnhancedSource
 from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_attributes, read_pixels
 from srkit_medical.dicom.storage import Layout
@@ -38,10 +39,10 @@ def verify_enhanced(source: EnhancedSource, staged: Path, plan: OutputPlan) -> l
     """Return a `failure` per fault of the file `staged`; none where all is true."""
     try:
         with quiet():
-            output, before = read_attributes(staged), read_attributes(source.series.first.path)
+            output, (before, starts) = read_attributes(staged), whole_header(source.series)
             found = [
                 *_common(source, output, before, plan),
-                *_frames(source, output, before, plan),
+                *_frames(source, output, before, starts, plan),
                 *_samples(source, staged, plan),
             ]
     except (UnfitError, *READ_ERRORS):
@@ -59,7 +60,9 @@ def _common(source: EnhancedSource, output: FileDataset, before: Dataset, plan: 
     if not new:
         yield "7", "SeriesInstanceUID is not the new one of this output"
     uid = str(output.get("SOPInstanceUID", ""))
-    if uid in ("", source.series.first.uid) or uid != str(output.file_meta.get("MediaStorageSOPInstanceUID", "")):
+    if uid in ("", *(instance.uid for instance in source.series.instances)) or uid != str(
+        output.file_meta.get("MediaStorageSOPInstanceUID", "")
+    ):
         yield "8", "SOPInstanceUID is missing, the source's, or not that of the file's header"
     if not _is_resampled(output.get("ImageType")):
         yield "4", "ImageType does not say DERIVED, PRIMARY and RESAMPLED"
@@ -89,7 +92,9 @@ def _leftovers(output: FileDataset, plan: OutputPlan) -> Iterator[Fault]:
         yield "W2", "ContentQualification is not RESEARCH"
 
 
-def _frames(source: EnhancedSource, output: Dataset, before: Dataset, plan: OutputPlan) -> Iterator[Fault]:
+def _frames(
+    source: EnhancedSource, output: Dataset, before: Dataset, starts: Mapping[Path, int], plan: OutputPlan
+) -> Iterator[Fault]:
     slices = derived_slices(source.series, plan)
     shared, each = _groups(output)
     old_shared, old_each = _groups(before)
@@ -101,7 +106,9 @@ def _frames(source: EnhancedSource, output: Dataset, before: Dataset, plan: Outp
         yield from _geometry(groups, derived)
         for item in _items(groups, "PixelValueTransformationSequence"):
             yield from check_rescale(item, _rescale_before(derived), source.series)
-        if _windows(groups) != _windows([*old_shared, old_each[derived.nearest.frame_index]]):
+        if _windows(groups) != _windows(
+            [*old_shared, old_each[starts[derived.nearest.path] + derived.nearest.frame_index]]
+        ):
             yield "11", "the windows of a frame are not the source's"
         yield from _lineage(groups, derived, str(output.get("SOPInstanceUID", "")))
 
@@ -171,13 +178,14 @@ def _lineage(groups: list[Dataset], derived: DerivedSlice, own_uid: str) -> Iter
     derivations = _items(groups, "DerivationImageSequence")
     sources = [item for derivation in derivations for item in derivation.get("SourceImageSequence") or ()]
     named = [str(item.get("ReferencedSOPInstanceUID", "")) for item in sources]
-    wanted = [derived.nearest.uid] if derived.nearest.has_identity else []
+    wanted = [file.uid for file in derived.named_sources]
     if len(derivations) != 1 or named != wanted or own_uid in named:
         yield "12", "SourceImageSequence of a frame does not name the source, and it alone"
     for item in sources:
         purpose = (item.get("PurposeOfReferenceCodeSequence") or [Dataset()])[0].get("CodeValue")
         frames = [int(n) for n in numbers(item, "ReferencedFrameNumber")]
-        if purpose != "121322" or frames != [source.frame_index + 1 for source in derived.sources]:
+        uid = str(item.get("ReferencedSOPInstanceUID", ""))
+        if purpose != "121322" or frames != [s.frame_index + 1 for s in derived.sources if s.uid == uid]:
             yield "12", "SourceImageSequence of a frame lacks its purpose or its frames"
 
 
