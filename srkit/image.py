@@ -142,6 +142,15 @@ class Encoding:
                 self._nudge(stored[channel], mark, marks, _of_channel(valid, channel))
         return stored
 
+    def beyond(self, values: Array, valid: BoolArray | None = None) -> int:
+        """Return how many valid samples of `values` ``(C, *spatial)`` saturate: an integer type cannot hold them."""
+        if self.dtype.kind == "f":
+            return 0
+        low, high = self.limits
+        ends = [(low - 0.5) * self.slope + self.intercept, (high + 0.5) * self.slope + self.intercept]
+        outside = (values < min(ends)) | (values > max(ends))
+        return int(np.count_nonzero(outside if valid is None else outside & valid))
+
     def _marks(self, channel: int) -> list[float]:
         """Return the stored values that no valid sample of a channel may have."""
         said = [values[channel] for values in (self.nodata, self.reserved) if values]

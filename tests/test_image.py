@@ -200,3 +200,18 @@ def test_chosen_channels_keep_their_own_marks() -> None:
     chosen = encoding("u2", nodata=(0.0, 1.0, None), reserved=(9.0, None, 8.0)).of_channels([2, 0])
     assert (chosen.nodata, chosen.reserved) == ((None, 0.0), (8.0, 9.0))
     assert encoding("u2").of_channels([1]) == encoding("u2")
+
+
+@pytest.mark.parametrize("bits", [None, 12])
+@pytest.mark.parametrize("slope", [1.0, -0.5])
+def test_samples_that_a_type_cannot_hold_are_counted(bits, slope):
+    encoding = Encoding(np.dtype(np.int16), slope=slope, intercept=3.0, bits=bits)
+    values = np.random.default_rng(2).normal(0, 20_000 if bits is None else 1_500, (1, 40, 40)).astype(np.float32)
+    wide = np.rint((values.astype(np.float64) - 3.0) / slope)
+    lost = wide != encoding.encode(values)
+    assert lost.any()
+    assert encoding.beyond(values) == lost.sum()
+    valid = np.zeros_like(lost)
+    valid[:, :20] = True
+    assert encoding.beyond(values, valid) == lost[:, :20].sum()
+    assert Encoding(np.dtype(np.float32)).beyond(values) == 0

@@ -22,6 +22,7 @@ from srkit.errors import OutputError, UsageError
 from srkit.files import write_whole
 from srkit.upscaling.batch.identity import Trace, identity_of, stamp_of, state_of
 from srkit.upscaling.batch.report import ItemResult
+from srkit.upscaling.batch.surroundings import packages
 
 SCHEMA = 1
 COLUMNS = (
@@ -112,7 +113,7 @@ class Manifest:
         fields["output"] = None if result.output is None else self._place(result.output)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         plain: Entry = json.loads(json.dumps(fields, default=str))
-        return {"schema": SCHEMA, "version": srkit.__version__, "finished": now, **plain}
+        return {"schema": SCHEMA, "version": srkit.__version__, "packages": packages(), "finished": now, **plain}
 
     def _place(self, output: Path) -> str:
         """Return the place of an output, as seen from the manifest where it lies below: both can be moved together."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from srkit.domain import Finding, Options
 from srkit.upscaling.batch.identity import Trace
@@ -25,7 +25,8 @@ class ItemResult:
     `spacing` is that of the output's rows, columns and slices, where a spacing was asked for.
     `key` tells items of one path apart; `options` are the domain's. `trace` is there where a manifest is written.
     `consistency` says how far the output, degraded again, is its input; None where they cannot be compared.
-    `maps` are the files with the maps of its residual and spread.
+    `maps` are the files with the maps of its residual and spread. `normalizer` says how values were mapped to the
+    network's range, with the item's own numbers; `clipped` is how many samples the output's type could not hold.
     """
 
     path: Path
@@ -47,6 +48,8 @@ class ItemResult:
     forecast: Forecast | None = None
     consistency: Agreement | None = None
     maps: tuple[Path, ...] = ()
+    normalizer: Mapping[str, Any] = field(default_factory=dict)
+    clipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,8 @@ class Treatment:
             route=product.route.explain(),
             consistency=product.agreement,
             maps=product.maps,
+            normalizer=product.normalizer,
+            clipped=product.clipped,
             trace=None if trace is None or shard else trace.left(target, product.kinds),
         )
 

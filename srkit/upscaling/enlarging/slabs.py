@@ -14,13 +14,17 @@ from srkit.upscaling.enlarging.stream import THIN_SAMPLES, Piece, wide_enough
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StoredSlab:
-    """A finished slab, as `Sink.write` takes it; `number` counts all slabs of the output in file order."""
+    """A finished slab, as `Sink.write` takes it.
+
+    `number` counts all slabs of the output in file order; `clipped` is how many samples its type could not hold.
+    """
 
     number: int
     window: Window
     frame: int
     stored: Array
     valid: BoolArray | None
+    clipped: int = 0
 
 
 class _Open:
@@ -31,6 +35,7 @@ class _Open:
         self.stored = np.empty((len(plan.channels), *window.shape), plan.encoding.dtype)
         self.valid: BoolArray | None = None
         self.missing = window.size
+        self.clipped = 0
 
     def put(self, piece: Piece, encoding: Encoding) -> None:
         """Take the samples of a piece that lies inside, encoded in thin parts: as floats it is large enough once."""
@@ -38,13 +43,14 @@ class _Open:
             part = piece.part(window)
             place = (slice(None), *window.relative_to(self.window).slices)
             self.stored[place] = encoding.encode(part.values, part.valid)
+            self.clipped += encoding.beyond(part.values, part.valid)
             if part.valid is not None:
                 self.valid = wide_enough(self.valid, len(part.valid), self.window)
                 self.valid[place] = part.valid
         self.missing -= piece.window.size
 
     def finished(self, number: int, frame: int) -> StoredSlab:
-        return StoredSlab(number, self.window, frame, self.stored, self.valid)
+        return StoredSlab(number, self.window, frame, self.stored, self.valid, self.clipped)
 
 
 def assemble(pieces: Iterable[Piece], plan: OutputPlan, slab: Slab, *, first: int = 0) -> Iterator[StoredSlab]:

@@ -112,6 +112,7 @@ class Journal:
             "stop": slab.window.stop,
             "crc": _crc(path),
             "valid": slab.valid is not None,
+            "clipped": slab.clipped,
         }
         with self._path(self.shard).open("a", encoding="utf-8") as file_of_lines:
             file_of_lines.write(json.dumps(line) + "\n")
@@ -209,7 +210,7 @@ class Journal:
             stored: Array = np.load(file, allow_pickle=False)
             valid = np.load(file, allow_pickle=False) if line["valid"] else None
         window = Window(tuple(line["start"]), tuple(line["stop"]))
-        return StoredSlab(line["number"], window, line["frame"], stored, valid)
+        return StoredSlab(line["number"], window, line["frame"], stored, valid, line.get("clipped", 0))
 
 
 def head_of(folder: Path) -> dict[str, Any] | None:

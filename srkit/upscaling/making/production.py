@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from srkit.domain import Finding
 from srkit.grid import Slab
@@ -40,7 +40,7 @@ class Product:
     """What was made: its findings, the route that it took, and of what kinds its files are where it is a folder.
 
     `agreement` is None where the output cannot be compared with its input sample by sample. A `shard` is no output yet,
-    and a `forecast` none at all. `maps` are files beside it.
+    and a `forecast` none at all. `maps` are files beside it. `clipped` samples were beyond what the type holds.
     """
 
     findings: tuple[Finding, ...]
@@ -50,6 +50,8 @@ class Product:
     shard: str = ""
     forecast: Forecast | None = None
     maps: tuple[Path, ...] = ()
+    normalizer: Mapping[str, Any] = field(default_factory=dict)
+    clipped: int = 0
 
 
 def produce(order: Order) -> Product:
@@ -78,7 +80,10 @@ def produce(order: Order) -> Product:
     if journal is not None:
         journal.remove()
     found = () if agreement is None else agreement.findings()
-    return Product((*ready.findings, *findings, *found), job.route, kinds, agreement)
+    spec = plan.provenance.normalizer
+    return Product(
+        (*ready.findings, *findings, *found), job.route, kinds, agreement, normalizer=spec, clipped=output.clipped
+    )
 
 
 def foreseen(order: Order) -> Product:
@@ -123,10 +128,12 @@ class _Output:
     target: Path
     journal: Journal | None
     checksums: list[int] = field(default_factory=list)
+    clipped: int = 0
 
     def write(self, slab: StoredSlab) -> Iterator[Piece]:
         """Write a slab, and return what will be read of it, piece by piece."""
         axis = self.sink.slab.axis
+        self.clipped += slab.clipped
         self.checksums.append(checksum(slab.stored, self.plan.encoding, axis))
         with Guard(self.target):
             self.sink.write(slab.window, slab.frame, slab.stored, slab.valid)

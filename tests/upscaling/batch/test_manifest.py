@@ -3,9 +3,11 @@
 import csv
 import json
 import os
+import platform
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def test_every_item_has_a_line_and_a_row(plugins: Plugins, tree: Path, tmp_path:
 def test_a_line_holds_all_of_a_result(plugins: Plugins, tree: Path, tmp_path: Path) -> None:
     run(plugins, tree, tmp_path / "out", options={"toy": {"slab": 4}})
     line = lines_of(tmp_path / "out")[0]
-    assert set(line) == {"schema", "version", "finished", *(field.name for field in fields(ItemResult))}
+    assert set(line) == {"schema", "version", "packages", "finished", *(field.name for field in fields(ItemResult))}
     assert (line["schema"], line["model"], line["scale"], line["options"]["slab"]) == (SCHEMA, "nearest", "2", 4)
     assert set(line["trace"]) == {"identity", "stamp", "work", "state", "kinds"}
     assert line["findings"][0] == {"level": "info", "text": "a toy", "code": ""}
@@ -77,8 +79,36 @@ def test_a_line_holds_all_of_a_result(plugins: Plugins, tree: Path, tmp_path: Pa
 
 def test_the_page_on_batches_names_every_field(plugins: Plugins) -> None:
     page = (Path(__file__).parents[3] / "docs" / "how-to" / "batch.md").read_text()
-    names = {"schema", "version", "finished", *(field.name for field in fields(ItemResult))}
+    names = {"schema", "version", "packages", "finished", *(field.name for field in fields(ItemResult))}
     assert {name for name in names if f"`{name}`" not in page} == set()
+
+
+def test_a_line_tells_the_versions_that_the_output_depends_on(plugins: Plugins, tree: Path, tmp_path: Path) -> None:
+    run(plugins, tree / "a.npy", tmp_path / "out.npy", manifest=tmp_path / MANIFEST)
+    told = lines_of(tmp_path)[0]["packages"]
+    assert {name: told[name] for name in ("srkit", "torch", "numpy")} == {
+        name: version(name) for name in ("srkit", "torch", "numpy")
+    }
+    assert told["python"] == platform.python_version()
+    assert all(version(name) == number for name, number in told.items() if name != "python")
+
+
+def test_a_line_tells_how_values_were_mapped_and_how_many_did_not_fit(
+    plugins: Plugins, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    values = rng.choice(np.array([0, 65535], np.uint16), (1, 9, 8))
+    path = save(tmp_path / "hard.npy", values)
+    for model, fits in (("nearest", True), ("bicubic", False)):
+        run(plugins, path, tmp_path / f"{model}.npy", model=model, manifest=tmp_path / MANIFEST)
+        line = next(line for line in lines_of(tmp_path) if line["model"] == model)
+        assert (line["clipped"] == 0) == fits
+        stored = np.load(tmp_path / f"{model}.npy")
+        assert line["clipped"] <= np.isin(stored, (0, 65535)).sum()
+    spec = {"kind": "range", "low": 0.0, "high": 65535.0}
+    enlarger = replace(integer_enlarger(Scale(2, 2)), normalizer=spec)
+    report = upscale(path, tmp_path / "made.npy", plugins=plugins, model=enlarger)
+    assert report.results[0].normalizer["kind"] == "range"
+    assert report.results[0].normalizer.items() >= spec.items()
 
 
 def test_without_a_wish_there_is_no_manifest(plugins: Plugins, tree: Path, tmp_path: Path) -> None:
