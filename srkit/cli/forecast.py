@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from srkit.cli.printing import warn
+from srkit.quantities import duration_text, size_text
 
 if TYPE_CHECKING:
     from srkit.upscaling.batch.report import ItemResult
@@ -22,10 +23,10 @@ def print_forecast(result: ItemResult) -> None:
         "new grid": f"{_times(forecast.new_shape)}, {_spacing(forecast.new_spacing)} apart",
         "stores": f"{forecast.channels} channel(s), {forecast.frames} frame(s) of {forecast.dtype}",
         "tiles": f"{forecast.tiles} of {_times(forecast.tile)}, {halo}",
-        "size": f"{size(forecast.raw_bytes)} of samples, before compression",
-        "disk": f"{size(forecast.needed_bytes)} at most while it is made, {size(forecast.free_bytes)} free",
-        "memory": f"about {size(forecast.memory_bytes)} at most",
-        "time": f"about {duration(forecast.seconds)} in the network ({forecast.trial}), reading and writing on top",
+        "size": f"{size_text(forecast.raw_bytes)} of samples, before compression",
+        "disk": f"{size_text(forecast.needed_bytes)} at most while it is made, {size_text(forecast.free_bytes)} free",
+        "memory": f"about {size_text(forecast.memory_bytes)} at most",
+        "time": f"about {duration_text(forecast.seconds)} in the network ({forecast.trial}), and files on top",
         "invalid": f"about {forecast.invalid_share:.0%} of the samples; tiles without a valid one are skipped",
         "route": result.route.partition("\n")[0],
     }
@@ -42,25 +43,9 @@ def outline(result: ItemResult) -> str:
     if forecast is None:
         return ""
     refused = any(finding.level == "refusal" for finding in result.findings)
-    facts = [_times(forecast.new_shape), size(forecast.raw_bytes), f"memory {size(forecast.memory_bytes)}"]
-    facts += [duration(forecast.seconds), *(["would be refused"] if refused else [])]
+    facts = [_times(forecast.new_shape), size_text(forecast.raw_bytes), f"memory {size_text(forecast.memory_bytes)}"]
+    facts += [duration_text(forecast.seconds), *(["would be refused"] if refused else [])]
     return f"{result.output}: {', '.join(facts)}"
-
-
-def size(number: float) -> str:
-    """Return bytes in words, in powers of ten as disks count."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words: ``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _times(numbers: tuple[int, ...]) -> str:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from srkit.cli.printing import console, say
+from srkit.quantities import duration_text
 
 Progress = Callable[[int, int, str], None]
-LINE_EVERY_S = 15.0
+LINE_EVERY_S = 30.0
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def _bar(target: Any) -> Any:
         def render(self, task: progress.Task) -> Any:
             from rich.text import Text
 
-            told = "/s" in task.fields["note"]  # training tells its own, smoothed
+            told = "/s" in task.fields["note"]  # what tells its own knows better
             return Text("" if told or not task.speed else f"{task.speed:.3g}/s", style="progress.data.speed")
 
     return progress.Progress(
@@ -55,17 +56,29 @@ def _bar(target: Any) -> Any:
 
 
 class _Lines:
-    """Plain lines: one every `LINE_EVERY_S` seconds, and the last of a job that took as long."""
+    """Plain lines: one every `LINE_EVERY_S` seconds, and the last of a job that took as long.
 
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._begin = self._last = time.monotonic()
+    What was done before the first step, by an earlier run, does not count for the rate.
+    """
+
+    def __init__(self, label: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._label, self._clock = label, clock
+        self._begin = self._last = clock()
+        self._before: int | None = None
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
-        now = time.monotonic()
+        now = self._clock()
         elapsed = now - self._begin
+        if self._before is None:
+            self._before = max(0, done - 1)
         if now - self._last < LINE_EVERY_S and (done != total or elapsed < LINE_EVERY_S):
             return
         self._last = now
-        rate = f", {done / elapsed:.3g}/s, {(total - done) * elapsed / done:.0f} s left" if done else ""
-        say(f"{self._label}: {done}/{total}{rate}{', ' if note else ''}{note}")
+        say(f"{self._label}: {done}/{total}{self._pace(done, total, elapsed, note)}{', ' if note else ''}{note}")
+
+    def _pace(self, done: int, total: int, elapsed: float, note: str) -> str:
+        fresh = done - (self._before or 0)
+        if fresh < 1:
+            return ""
+        rate = "" if "/s" in note else f", {fresh / elapsed:.3g}/s"  # what tells its own knows better
+        return f"{rate}, {duration_text((total - done) * elapsed / fresh)} left"

@@ -7,10 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from srkit.domain import Item, Skipped
+from srkit.grid import Window
 from srkit.upscaling.batch.manifest import Manifest
+from srkit.upscaling.batch.pace import Pace
 from srkit.upscaling.batch.report import PARTIAL, ItemResult
-from srkit.upscaling.batch.treatment import TileStep, Treatment
+from srkit.upscaling.batch.treatment import Treatment
 from srkit.upscaling.batch.workers import Numbered, treat_at_once
+from srkit.upscaling.enlarging.engine import Step
 
 Found = Sequence[Item | Skipped]
 Progress = Callable[[int, int, str], None]
@@ -65,12 +68,21 @@ class Batch:
         for done, (number, item) in enumerate(items):
             yield number, self.treatment.treat_guarded(item, self._step(done, len(items), item.path.name))
 
-    def _tiles_of(self, item: Item) -> TileStep:
-        return lambda done, tiles: self.progress(done, tiles, item.path.name)
+    def _tiles_of(self, item: Item) -> Step:
+        pace = Pace()
 
-    def _step(self, number: int, total: int, name: str) -> TileStep:
-        def step(done: int, tiles: int) -> None:
-            self.progress(number, total, f"{name}, tile {done} of {tiles}")
+        def step(done: int, tiles: int, window: Window) -> None:
+            pace.add(done, tiles, window)
+            self.progress(done, tiles, f"{item.path.name}, {pace.rate()}")
+
+        return step
+
+    def _step(self, number: int, total: int, name: str) -> Step:
+        pace = Pace()
+
+        def step(done: int, tiles: int, window: Window) -> None:
+            pace.add(done, tiles, window)
+            self.progress(number, total, f"{name}, tile {done} of {tiles}, {pace.rate()}, {pace.left()}")
 
         return step
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from srkit.plugins import inspect_source, open_source
 from srkit.upscaling.batch.identity import Trace, identity_of, stamp_of, work_of
 from srkit.upscaling.batch.manifest import Earlier
 from srkit.upscaling.batch.report import ItemResult
+from srkit.upscaling.enlarging.engine import Step
 from srkit.upscaling.making.charting import map_targets
 from srkit.upscaling.making.fulfilment import fulfilled, with_maps_alone
 from srkit.upscaling.making.manner import Manner
@@ -27,7 +28,6 @@ from srkit.upscaling.planning.plan import scale_text, scale_words
 from srkit.upscaling.planning.shelf import EnlargerShelf
 from srkit.upscaling.session import Session
 
-TileStep = Callable[[int, int], None]
 ALREADY_THERE = "the output is there already, no older than its input; give --overwrite to make it anew"
 ALREADY_DONE = "is done already: the same source, model and options"
 ALREADY_SO = "lies at the wanted spacing already; there is nothing to do"
@@ -63,7 +63,7 @@ class Treatment:
     earlier: Earlier | None = None
     again: bool = True
 
-    def treat_guarded(self, item: Item, step: TileStep | None = None) -> ItemResult:
+    def treat_guarded(self, item: Item, step: Step | None = None) -> ItemResult:
         """Treat an item; whatever fails is its result."""
         try:
             return self.treat(item, step)
@@ -76,7 +76,7 @@ class Treatment:
             reason = f"failed unexpectedly with {type(error).__name__}; see the traceback with --debug, and report it"
             return failed(item, reason, 1)
 
-    def treat(self, item: Item, step: TileStep | None = None) -> ItemResult:
+    def treat(self, item: Item, step: Step | None = None) -> ItemResult:
         """Treat an item; `step` is told (tiles done, tiles in all). Raises what went wrong."""
         begin = time.monotonic()
         source = open_source(self.session.plugins, item, self.session.of(item.domain))
@@ -86,7 +86,7 @@ class Treatment:
             source.close()
         return replace(result, seconds=time.monotonic() - begin)
 
-    def _treat_opened(self, item: Item, source: Source, step: TileStep | None) -> ItemResult:
+    def _treat_opened(self, item: Item, source: Source, step: Step | None) -> ItemResult:
         findings = inspect_source(self.session.plugins, item.domain, source)
         _check_refusals(item, findings)
         if not self.again and any(finding.level == "own" for finding in findings):

@@ -29,7 +29,8 @@ from srkit.upscaling.planning.tiles import Asked, AxisPlan, Tile, count_tiles, i
 from srkit.upscaling.routing.memory import noticing_exhaustion
 from srkit.upscaling.routing.route import Route, Wishes, choose_route
 
-Step = Callable[[int, int], None]
+Step = Callable[[int, int, Window], None]
+"""Told of each finished tile: how many are done, how many there are, and which samples of the network's grid it was."""
 Mapped = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 Indices = np.ndarray[tuple[int], np.dtype[np.intp]]
 
@@ -130,7 +131,7 @@ def run(
     """Yield the finished pieces: frames outermost, then ascending along axis `outermost` (the source's slab's).
 
     Pieces that lie wholly before `first`, a frame and an index along the axis, may be left out, and so may those from
-    `stop` on; `step` is told (done, total) tiles. A job of a `part` yields its samples alone, counted from its first.
+    `stop` on; `step` is told of every tile. A job of a `part` yields its samples alone, counted from its first.
     """
     axis = job.source.slab.axis if outermost is None else outermost
     whole = Window.whole(job.network_grid.shape)
@@ -162,11 +163,12 @@ def _pieces(job: Job, asked: Asked, step: Step | None) -> Iterator[Piece]:
         job = replace(job, fitted=replace(job.fitted, generator=network))
         for frame in range(asked.begin[0], job.source.frames):
             for piece in _pieces_of_frame(job, frame, asked):
+                window = piece.window
                 yield piece
                 del piece  # or it would wait in memory for the next one
                 done += 1
                 if step is not None:
-                    step(min(done, total), total)
+                    step(min(done, total), total, window)
 
 
 def enlarge_whole(pieces: Iterator[Piece], shape: tuple[int, ...]) -> Block:

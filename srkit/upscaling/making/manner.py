@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from srkit.upscaling.enlarging.engine import Step
 from srkit.upscaling.fidelity.demand import Fidelity
 from srkit.upscaling.making.naming import FileId
 from srkit.upscaling.making.shard import MERGE, Shard
 from srkit.upscaling.planning.region import Region
 from srkit.upscaling.routing.route import Wishes
-
-Step = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

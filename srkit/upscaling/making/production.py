@@ -16,7 +16,7 @@ from srkit.domain import Finding
 from srkit.grid import Slab
 from srkit.image import OutputPlan, Sink
 from srkit.plugins import create_sink
-from srkit.upscaling.enlarging.engine import Job, run
+from srkit.upscaling.enlarging.engine import Job, Step, run
 from srkit.upscaling.enlarging.overlap import overlapped
 from srkit.upscaling.enlarging.slabs import StoredSlab, as_written, assemble, slabs_per_frame
 from srkit.upscaling.enlarging.stream import Piece
@@ -24,7 +24,7 @@ from srkit.upscaling.fidelity.agreement import Agreement
 from srkit.upscaling.fidelity.measurement import gathered
 from srkit.upscaling.making.forecast import Forecast, foresee
 from srkit.upscaling.making.journal import Journal
-from srkit.upscaling.making.manner import Keeping, Manner, Step
+from srkit.upscaling.making.manner import Keeping, Manner
 from srkit.upscaling.making.order import Order
 from srkit.upscaling.making.preparation import Compared, prepared
 from srkit.upscaling.making.room import check_room, needed_bytes, shortage

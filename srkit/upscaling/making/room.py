@@ -9,6 +9,7 @@ from pathlib import Path
 from srkit.domain import Finding
 from srkit.errors import OutputError
 from srkit.image import OutputPlan, Sink
+from srkit.quantities import size_text
 
 WORTH_A_WARNING = 4 * 10**9
 
@@ -54,12 +55,3 @@ def on_size(plan: OutputPlan) -> tuple[Finding, ...]:
     if raw <= WORTH_A_WARNING:
         return ()
     return (Finding("warning", f"the output holds {size_text(raw)} of samples, before compression", "L12"),)
-
-
-def size_text(number: float) -> str:
-    """Return bytes in words, in powers of ten as disks count: ``15.4 GB``."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"

@@ -9,8 +9,8 @@ from upscaling_toys import load, save
 
 from srkit.errors import OutputError
 from srkit.plugins import Plugins
+from srkit.quantities import size_text
 from srkit.upscaling import upscale
-from srkit.upscaling.making.room import size_text
 
 MORE: dict[str, Any] = {"model": "lanczos", "tile": 12, "options": {"toy": {"slab": 8, "nodata": 13.0}}}
 

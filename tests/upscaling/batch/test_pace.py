@@ -1,0 +1,41 @@
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from upscaling_toys import save
+
+from srkit.grid import Window
+from srkit.plugins import Plugins
+from srkit.upscaling import upscale
+from srkit.upscaling.batch.pace import Pace
+
+
+def test_samples_are_counted_per_second_and_channel() -> None:
+    seconds = count(start=100, step=2)
+    pace = Pace(lambda: float(next(seconds)))
+    for done in (1, 2):
+        pace.add(done, 10, Window((0, 0), (1000, 1500)))
+    assert pace.rate() == "1.5 megapixels/s"  # 2 tiles in 2 s
+    assert pace.left() == "16 s left"  # 2 tiles in 4 s by now, 8 to go
+
+
+def test_tiles_of_an_earlier_run_do_not_make_the_rest_seem_fast() -> None:
+    seconds = iter((0.0, 10.0, 10.0))
+    pace = Pace(lambda: next(seconds))
+    pace.add(95, 100, Window((0, 0, 0), (100, 100, 100)))
+    assert pace.rate() == "0.1 megavoxels/s"
+    assert pace.left() == "50 s left"
+
+
+def test_every_tile_tells_the_rate_and_in_a_batch_what_is_left_of_its_item(plugins: Plugins, tmp_path: Path) -> None:
+    told: list[str] = []
+    for name in ("a", "b"):
+        save(tmp_path / "in" / f"{name}.npy", np.zeros((1, 20, 20), np.uint16))
+    more = {"model": "nearest", "plugins": plugins, "progress": lambda done, total, note: told.append(note), "tile": 16}
+    upscale(tmp_path / "in" / "a.npy", tmp_path / "a.npy", **more)
+    assert all(note.startswith("a.npy, ") and note.endswith(" megapixels/s") for note in told)
+    assert len(told) == 4
+    told.clear()
+    upscale(tmp_path / "in", tmp_path / "out", **more)
+    (last,) = [note for note in told if note.startswith("b.npy, tile 4 of 4, ")]
+    assert last.endswith(" megapixels/s, 0 s left")
