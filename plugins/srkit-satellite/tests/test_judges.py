@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 import rasterio
+import tifffile
 from affine import Affine
 
 from srkit.cli.app import run
@@ -41,6 +42,27 @@ def test_geolocation_array_is_refused_with_advice(make, tmp_path, capsys):
         run(["upscale", str(path), "-o", str(tmp_path / "out.tif"), "--model", "nearest", "--domain", "satellite"]) == 4
     )
     assert "gdalwarp -geoloc" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["Area", "Point"])
+def test_tifffile_sees_the_same_corner(make, tmp_path, kind):
+    path = make("scene.tif", np.ones((1, 20, 30), np.uint16), edit=lambda r: r.update_tags(AREA_OR_POINT=kind))
+    out = tmp_path / "out.tif"
+    assert run(["upscale", str(path), "-o", str(out), "--scale", "4", "--model", "nearest"]) == 0
+    corners = [_corner(file) for file in (path, out)]
+    assert corners[0] == corners[1] == (UTM["transform"].c, UTM["transform"].f)
+
+
+def _corner(path):
+    """Return where the outer corner of the first pixel lies, by the raw tags of the file."""
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        tags = page.geotiff_tags
+        assert page.compression == tifffile.COMPRESSION.ADOBE_DEFLATE or path.name == "scene.tif"
+    i, j, _, x, y, _ = tags["ModelTiepoint"]
+    width, height, _ = tags["ModelPixelScale"]
+    centre = 0.5 if tags["GTRasterTypeGeoKey"] == 2 else 0.0  # of a point raster the raw tie point is a centre
+    return x - (i + centre) * width, y + (j + centre) * height
 
 
 def test_an_output_says_how_it_came_about(make, tmp_path, reopen):

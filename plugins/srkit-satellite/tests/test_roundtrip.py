@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rasterio.enums import ColorInterp
 from rio_cogeo.cogeo import cog_validate
 from srkit_satellite.domain import OPTIONS
+from srkit_satellite.georeference import says_nothing
 from srkit_satellite.sink import create_sink
 from srkit_satellite.source import RasterSource
 from srkit_satellite.verify import verify_output
@@ -32,7 +33,7 @@ DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "flo
 
 
 @st.composite
-def rasters(draw):
+def rasters(draw, *, placed=True):
     dtype = np.dtype(draw(st.sampled_from(DTYPES)))
     bands, rows, columns = (draw(st.integers(1, n)) for n in (5, 40, 40))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -57,6 +58,8 @@ def rasters(draw):
         "compress": draw(st.sampled_from(["deflate", "lzw", "zstd", "packbits", None])),
         "interleave": draw(st.sampled_from(["pixel", "band"])),
     }
+    if not placed:
+        del profile["transform"], profile["crs"]
     says = {
         "descriptions": tuple(draw(st.lists(st.none() | TEXT, min_size=bands, max_size=bands, unique_by=id))),
         "scales": [draw(st.sampled_from([1.0, 1e-4]))] * bands,
@@ -113,6 +116,16 @@ def upscaled(case, profile="gtiff"):
 @given(rasters())
 def test_output_is_the_input_with_more_pixels(case):
     with upscaled(case) as (path, target), rasterio.open(path) as before, rasterio.open(target) as after:
+        compare(before, after, case[-1])
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@settings(max_examples=10, deadline=None)
+@given(rasters(placed=False))
+def test_a_raster_that_lies_nowhere_is_put_nowhere(case):
+    with upscaled(case) as (path, target), rasterio.open(path) as before, rasterio.open(target) as after:
+        assert (after.transform.is_identity, after.crs, after.rpcs) == (True, before.crs, None)
+        assert says_nothing(after.crs)  # PixelIsPoint alone gets a nameless one from GDAL, in the source as well
         compare(before, after, case[-1])
 
 
@@ -179,7 +192,10 @@ def test_every_cog_is_one_to_its_own_validator(case):
 def compare(before, after, scale):
     rows, columns = scale
     assert after.shape == (before.height * rows, before.width * columns)
-    assert after.transform == before.transform @ Affine.scale(1 / columns, 1 / rows)
+    if before.transform.is_identity:
+        assert after.transform.is_identity
+    else:
+        assert after.transform == before.transform @ Affine.scale(1 / columns, 1 / rows)
     for what in ("crs", "dtypes", "count", "descriptions", "scales", "offsets", "units", "colorinterp"):
         assert getattr(after, what) == getattr(before, what), what
     assert after.mask_flag_enums == before.mask_flag_enums
