@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from srkit.grid import Scale
 from srkit.plugins import load_plugins
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from srkit.evaluation import EvaluationTable
     from srkit.plugins import Plugins
     from srkit.training import TrainResult
-    from srkit.upscaling import ItemInspection, UpscaleReport
+    from srkit.upscaling import Asked, ItemInspection, UpscaleReport
     from srkit.upscaling.making.comparison import Comparison
 
 Progress = Callable[[int, int, str], None]
@@ -27,27 +27,27 @@ Progress = Callable[[int, int, str], None]
 Places = str | Path | Sequence[str | Path]
 
 
-def upscale(path: Places, out: str | Path, *, plugins: Plugins | None = None, **more: Any) -> UpscaleReport:
+def upscale(path: Places, out: str | Path, **asked: Unpack[Asked]) -> UpscaleReport:
     """Upscale the item, or the folder of items, at `path` to `out`; `path` may be several of them.
 
     Parameters
     ----------
-    plugins
-        Those to use; by default the installed ones.
-    **more
-        As `srkit.upscaling.upscale` takes it: `scale` (``2`` for rows and columns, ``"1,1,4"`` for rows, columns and
+    **asked
+        As `srkit.upscaling.Asked` lists it: `scale` (``2`` for rows and columns, ``"1,1,4"`` for rows, columns and
         slices, None for the model's own), or `spacing` or `isotropic` in its place, `model`
-        (a file, a name, or nearest, bicubic, bspline, lanczos), `domain`, `name`, `overwrite`,
-        `resume`, `options` by domain, `progress`, `precision`, `device`, `tile`.
+        (a file, a name, or nearest, bicubic, bspline, lanczos), `domain`, `name`, `overwrite`, `resume`,
+        `consistency`, `maps`, `workers`, `options` by domain, `plugins` (by default the installed ones) and others.
 
     Raises
     ------
     SrkitError
         Where nothing can be done at all, or a single item fails. In a folder, the report tells what befell each item.
+    TypeError
+        For an argument that there is not.
     """
     from srkit.upscaling import upscale as job
 
-    return job(path, out, plugins=plugins or load_plugins(), **more)
+    return job(path, out, **asked)
 
 
 def inspect(path: Places, *, plugins: Plugins | None = None, **more: Any) -> list[ItemInspection]:

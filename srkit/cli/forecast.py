@@ -9,6 +9,7 @@ from srkit.quantities import duration_text, size_text
 
 if TYPE_CHECKING:
     from srkit.upscaling.batch.report import ItemResult
+    from srkit.upscaling.making.forecast import Forecast
 
 
 def print_forecast(result: ItemResult) -> None:
@@ -23,7 +24,7 @@ def print_forecast(result: ItemResult) -> None:
         "new grid": f"{_times(forecast.new_shape)}, {_spacing(forecast.new_spacing)} apart",
         "stores": f"{forecast.channels} channel(s), {forecast.frames} frame(s) of {forecast.dtype}",
         "tiles": f"{forecast.tiles} of {_times(forecast.tile)}, {halo}",
-        "size": f"{size_text(forecast.raw_bytes)} of samples, before compression",
+        "size": f"{size_text(forecast.raw_bytes)} of samples{_of_maps(forecast)}, before compression",
         "disk": f"{size_text(forecast.needed_bytes)} at most while it is made, {size_text(forecast.free_bytes)} free",
         "memory": f"about {size_text(forecast.memory_bytes)} at most",
         "time": f"about {duration_text(forecast.seconds)} in the network ({forecast.trial}), and files on top",
@@ -35,6 +36,10 @@ def print_forecast(result: ItemResult) -> None:
     for finding in result.findings:
         if finding.level == "refusal":
             warn(f"would be refused: {finding.text}")
+
+
+def _of_maps(forecast: Forecast) -> str:
+    return f", and {size_text(forecast.maps_bytes)} of maps" if forecast.maps_bytes else ""
 
 
 def outline(result: ItemResult) -> str:

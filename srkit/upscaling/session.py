@@ -20,7 +20,7 @@ class Session:
     options: Mapping[str, Options]
 
     @classmethod
-    def of_call(cls, plugins: Plugins | None, options: Mapping[str, Options] | None) -> Session:
+    def of_call(cls, plugins: Plugins | None = None, options: Mapping[str, Options] | None = None) -> Session:
         """Return the session of a call; by default the installed plugins, at their default options."""
         loaded = load_plugins() if plugins is None else plugins
         merged: dict[str, Options] = {**default_options(loaded)}

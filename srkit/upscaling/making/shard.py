@@ -47,7 +47,7 @@ def repeatable(call: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not call:
         return {}
-    model = call["model"]
+    model = call.get("model")
     if model is not None and not isinstance(model, str | Path):
         raise UsageError("shards are joined by another process, which must find the model: give its name or file")
     roots = call["path"] if isinstance(call["path"], list | tuple) else [call["path"]]

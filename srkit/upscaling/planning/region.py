@@ -36,7 +36,7 @@ class Region:
     box: tuple[float, ...] | None = None
 
     @classmethod
-    def asked(cls, window: str | None, bbox: str | Sequence[float] | None) -> Self | None:
+    def asked(cls, window: str | None = None, bbox: str | Sequence[float] | None = None) -> Self | None:
         """Return what is asked for with ``"0:512,100:300"`` or ``"7.5,46.1,7.9,46.4"``; None where both are None.
 
         Raises UsageError for what is neither, or for both at once.

@@ -17,7 +17,7 @@ from srkit.upscaling.planning.plan import Fit
 from srkit.upscaling.planning.tiles import AxisPlan, round_up, smallest_tile
 from srkit.upscaling.routing.backend import check_backend, choose_backend, network_for, precision_for, strays
 from srkit.upscaling.routing.cost import bytes_per_sample, bytes_per_trunk_sample, runs_in_two_parts
-from srkit.upscaling.routing.memory import default_budget
+from srkit.upscaling.routing.memory import bytes_of, default_budget
 from srkit.upscaling.routing.runtimes import is_runtime
 from srkit.upscaling.routing.tail import LENGTH as TAIL_LENGTH
 
@@ -121,6 +121,19 @@ class Wishes:
     tile: int | None = None
     memory: int | None = None
     backend: str | None = None
+
+    @classmethod
+    def of_call(
+        cls,
+        *,
+        device: str | None = None,
+        precision: str | None = None,
+        backend: str | None = None,
+        tile: int | None = None,
+        memory: int | str | None = None,
+    ) -> Self:
+        """Return what a call asks for; `memory` may be ``"4G"``. Raises UsageError for sizes that are none."""
+        return cls(device, precision, tile, bytes_of(memory), backend)
 
 
 def choose_route(
