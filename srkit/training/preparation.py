@@ -12,6 +12,7 @@ from srkit import degrade
 from srkit import plugins as verbs
 from srkit.config import Recipe
 from srkit.data.catalogue import Catalogue, make_catalogue, with_channels
+from srkit.data.leakage import check_leakage, write_fingerprints
 from srkit.data.opening import Pairing
 from srkit.data.split import Split, make_split
 from srkit.data.view import View
@@ -103,7 +104,9 @@ def prepare(plugins: Plugins, recipe: Recipe, folder: RunFolder) -> Material:
             read_counterparts(folder),
         )
     material = _made(plugins, recipe)
+    prints = check_leakage(plugins, material.split, domain_options(plugins, recipe))
     folder.write_split(material.split)
+    write_fingerprints(folder.root, prints)
     write_counterparts(folder, material.counterparts)
     facts = {
         "channels": material.channels,

@@ -1,8 +1,8 @@
 """What is known of sensors' sharpness: the response at the Nyquist frequency of their own pixels, per band.
 
 A recipe names a sensor by ``{name: sensor_mtf, sensor: sentinel-2}``; it becomes the core's Gaussian with one response
-for each band. With ``spread: 0.05`` each is drawn anew for every sample from so far around it. Sources: Sentinel-2 after
-CNES (sensorsio 1.0.2), `sentinel-2-s2sharp` after the S2Sharp and SupReME codes, the others after the pansharpening
+for each band. With ``spread: 0.05`` each is drawn anew for every sample from so far around it. Sources: Sentinel-2
+after CNES (sensorsio 1.0.2), `sentinel-2-s2sharp` after the S2Sharp and SupReME codes, the others after the pansharpening
 toolbox of Vivone et al., in the order of the sensor's own bands.
 """
 
