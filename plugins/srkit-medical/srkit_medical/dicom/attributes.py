@@ -43,6 +43,12 @@ def set_identity(dataset: Dataset, first: Dataset, plan: OutputPlan, series_uid:
     dataset.InstanceCreatorUID = uids.CREATOR
 
 
+def set_study(dataset: Dataset, study_uid: str) -> None:
+    """Name the study where the source does not."""
+    if not dataset.get("StudyInstanceUID"):
+        dataset.StudyInstanceUID = study_uid
+
+
 def set_geometry(dataset: Dataset, series: Series, plan: OutputPlan, derived: DerivedSlice) -> None:
     """Write position, spacings and numbers; orientation and frame of reference stay those of the source."""
     plane: Plane = derived.plane

@@ -92,8 +92,16 @@ def check_patient_and_study(case: Evidence) -> Iterator[Fault]:
         "PatientBirthDate", "PatientSex", "SOPClassUID", "Modality",
     )  # fmt: skip
     for keyword in keywords:
-        if _differs(case, keyword) and not (keyword == "SOPClassUID" and not case.source.get(keyword)):
+        is_told = (keyword == "SOPClassUID" and not case.source.get(keyword)) or is_named_study(
+            keyword, case.output, case.source
+        )
+        if _differs(case, keyword) and not is_told:
             yield "6", f"{keyword} is not the source's"
+
+
+def is_named_study(keyword: str, output: Dataset, source: Dataset) -> bool:
+    """Tell whether an output names the study, where its source did not: archives refuse what has none."""
+    return keyword == "StudyInstanceUID" and not source.get(keyword) and bool(output.get(keyword))
 
 
 def check_series(case: Evidence) -> Iterator[Fault]:

@@ -68,6 +68,12 @@ class Series:
         return is_varied(self.instances)
 
     @property
+    def is_interpolated_between(self) -> bool:
+        """Tell whether half as many slices were acquired as there are: scanners double them by zero-filling (ZIP2)."""
+        first = self.first
+        return first.domain == "mri" and first.images is not None and 2 * first.images == len(self.frames[0])
+
+    @property
     def is_descending(self) -> bool:
         """Tell whether the source numbers its slices against their positions."""
         first, last = self.frames[0][0].number, self.frames[0][-1].number

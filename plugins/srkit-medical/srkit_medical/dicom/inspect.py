@@ -15,7 +15,7 @@ _NOTES: dict[str, tuple[Literal["info", "own", "warning"], str, str]] = {
     "lossy": ("warning", "was compressed with loss; artefacts are sharpened as well", ""),
     "half-rescale": ("warning", "has only one of RescaleSlope and RescaleIntercept; 1 or 0 stands in", "D13"),
     "useless padding": ("warning", "has a PixelPaddingValue that no sample can hold; it is not used", "D15"),
-    "overlay": ("warning", "has overlay graphics, which the output leaves out", "D18"),
+    "overlay": ("warning", "has overlay graphics or curves, which the output leaves out", "D18"),
     "own": ("own", "is an output of srkit already; what was made up once would be sharpened again", "B3"),
 }
 
@@ -36,6 +36,9 @@ def inspect_series(source: Source) -> list[Finding]:
     if series.is_rescaled_by_slice:
         text = "each slice has a rescale slope of its own; the output has one for all, wide enough for every value"
         found.append(Finding("warning", text, "D13"))
+    if series.is_interpolated_between:
+        text = "was interpolated between its slices by the scanner: half as many were acquired"
+        found.append(Finding("warning", text, "D21"))
     if count > 1 and source.fixed_axes:
         text = f"{source.fixed_axes[0]}; rows and columns can be scaled, slices not"
         found.append(Finding("warning", text, "D8" if not series.stack.even else "D7"))

@@ -57,7 +57,7 @@ KEYWORDS = (
     "ScanOptions", "Units", "CorrectedImage",
     "DiffusionGradientOrientation", "BurnedInAnnotation", "AcquisitionMatrix", "LossyImageCompression",
     "InstanceCreatorUID", "SeriesDescription", "ConcatenationUID", "InConcatenationNumber",
-    "InConcatenationTotalNumber", *ORDERS,
+    "InConcatenationTotalNumber", "ImagesInAcquisition", *ORDERS,
 )  # fmt: skip
 
 _KIN = {
@@ -67,8 +67,8 @@ _KIN = {
 }
 """What slices of one volume of a domain have in common besides."""
 
-OVERLAYS = tuple(0x60000010 + (n << 17) for n in range(16))
-"""OverlayRows of each overlay group."""
+OVERLAYS = tuple(start + (n << 17) for start in (0x60000010, 0x50000005) for n in range(16))
+"""OverlayRows of each group of overlays, CurveDimensions of each group of curves."""
 
 PHILIPS_CREATOR, PHILIPS_SCALE = 0x20050010, 0x2005100E
 """Which vendor a private block is of, and its element that tells how shown values relate to true ones."""
@@ -113,6 +113,8 @@ class Instance:
         Which part of a mosaic it is; None where it is a picture of its own.
     image_type
         All values of ImageType, of FrameType for a frame.
+    images
+        ImagesInAcquisition.
     description
         SeriesDescription, to be matched and never told.
     philips_scale
@@ -144,6 +146,7 @@ class Instance:
     philips_scale: str = ""
     tile: Tile | None = None
     image_type: tuple[str, ...] = ()
+    images: int | None = None
     description: str = field(default="", repr=False)
 
     @property
@@ -246,6 +249,7 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
         frame_index=frame_index,
         philips_scale=_philips_scale_of(elements),
         image_type=elements.texts("ImageType"),
+        images=elements.whole("ImagesInAcquisition"),
         description=elements.text("SeriesDescription"),
     )
 

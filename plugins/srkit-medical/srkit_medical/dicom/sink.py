@@ -31,6 +31,7 @@ class DicomSink:
         self._source = source
         self._plan = plan
         self._series_uid = uids.series_uid(source.series, plan)
+        self._study_uid = uids.study_uid(source.series)
         self._first: Dataset | None = None
         self._written = 0
 
@@ -78,6 +79,7 @@ class DicomSink:
             scrub.swap_words(dataset)
         scrub.scrub(dataset, keep_private=keeps_private(plan, derived))
         attributes.set_identity(dataset, first, plan, self._series_uid)
+        attributes.set_study(dataset, self._study_uid)
         attributes.set_geometry(dataset, series, plan, derived)
         attributes.set_rescale(dataset, series, plan)
         attributes.set_loss(dataset, series)

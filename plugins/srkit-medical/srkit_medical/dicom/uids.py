@@ -51,6 +51,18 @@ def series_uid(series: Series, plan: OutputPlan) -> str:
     return uid_of("series", text, *_identities(series.instances))
 
 
+def study_uid(series: Series) -> str:
+    """Return the study's own UID; of sources that name none, one that all outputs of their series share.
+
+    Archives refuse an object without it.
+    """
+    first = series.first
+    if first.study:
+        return first.study
+    contents = [_content(path) for path in dict.fromkeys(instance.path for instance in series.instances)]
+    return uid_of("study", first.series, *([] if first.series else contents))
+
+
 def instance_uid(series: str, index: int, pixels: bytes) -> str:
     """Return the SOPInstanceUID of slice `index` of an output series: other pixels, other UID."""
     return uid_of("instance", series, str(index), sha256(pixels).digest())

@@ -37,6 +37,7 @@ def test_burned_in_text_is_refused_until_accepted(make: Make, opened) -> None:
 
 NOTES = {
     "D21": {"AcquisitionMatrix": [0, 32, 32, 0]},
+    "D21 ": {"ImagesInAcquisition": 3},
     "D14": {"PhotometricInterpretation": "MONOCHROME1"},
     "D13": {"RescaleIntercept": "3"},
 }
@@ -47,10 +48,17 @@ def _overlaid(dataset: Dataset, k: int) -> None:
     dataset.add_new(0x60023000, "OW", b"\0" * 512)
 
 
-def test_overlays_are_told_and_left_out(make: Make, opened, enlarge) -> None:
-    folder = make(edit=_overlaid)
-    assert "overlay graphics" in inspect_series(opened(folder))[1].text
-    assert all(element.tag.group >> 8 != 0x60 for dataset in enlarge(folder).datasets for element in dataset)
+def _with_curve(dataset: Dataset, k: int) -> None:
+    dataset.add_new(0x50000005, "US", 2)
+    dataset.add_new(0x50003000, "OW", b"\0" * 8)
+
+
+@pytest.mark.parametrize("edit", [_overlaid, _with_curve])
+def test_overlays_and_curves_are_told_and_left_out(make: Make, opened, enlarge, edit) -> None:
+    folder = make(edit=edit)
+    assert "overlay graphics or curves" in inspect_series(opened(folder))[1].text
+    tags = {element.tag for dataset in enlarge(folder).datasets for element in dataset}
+    assert {tag.group >> 8 for tag in tags}.isdisjoint({0x50, 0x60})
 
 
 @pytest.mark.parametrize("code", NOTES)
@@ -59,7 +67,7 @@ def test_what_a_user_must_know_is_told(make: Make, opened, code: str) -> None:
         for keyword, value in NOTES[code].items():
             setattr(dataset, keyword, value)
 
-    assert code in {finding.code for finding in inspect_series(opened(make(edit=edit)))}
+    assert code.strip() in {finding.code for finding in inspect_series(opened(make(edit=edit)))}
 
 
 def test_an_output_of_srkit_is_known_as_such(make: Make, opened, enlarge) -> None:

@@ -140,6 +140,22 @@ def test_identity_of_patient_and_study_stays_and_that_of_series_and_instances_is
         assert len(dataset.SOPInstanceUID) <= 64
 
 
+@pytest.mark.parametrize("series", ["1.2.3", ""])
+def test_a_study_without_an_identity_gets_one_that_outputs_of_its_series_share(
+    make: Make, enlarge, series: str
+) -> None:
+    def anonymous(dataset: Dataset, k: int) -> None:
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "", series
+        if not series:
+            del dataset.StudyInstanceUID, dataset.SOPInstanceUID
+
+    folder = make(edit=anonymous)
+    outputs = [enlarge(folder, scale, folder=f"out-{scale}") for scale in ("2", "1,1,2")]
+    assert [verify_series(output.source, output.folder, output.plan) for output in outputs] == [[], []]
+    (uid,) = {dataset.StudyInstanceUID for output in outputs for dataset in output.datasets}
+    assert uid.startswith("2.25.")
+
+
 def test_it_says_that_it_is_derived_and_by_what(rich_folder: Path, enlarge) -> None:
     for dataset in enlarge(rich_folder).datasets:
         assert list(dataset.ImageType) == ["DERIVED", "SECONDARY", "OTHER", "NORM"]

@@ -15,6 +15,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import MPEG2MPML
 from srkit_medical.dicom.source import open_series
 
+import srkit
 from srkit.domain import Item
 from srkit.errors import InputError
 from srkit.grid import Window
@@ -96,6 +97,24 @@ def test_a_filler_around_a_scan_circle_is_padding_though_nothing_says_so(make: M
 
     source = opened(make(kind="CT", edit=filled))
     np.testing.assert_array_equal(source.read(source.extent).valid[0], np.broadcast_to(~outside, (6, 128, 128)))
+
+
+def test_padding_comes_out_as_it_went_in_and_shines_into_nothing(make: Make, opened, tmp_path: Path) -> None:
+    row, column = np.mgrid[:128, :128] - 63.5
+    outside = row**2 + column**2 > 50**2
+
+    def ringed(dataset: Dataset, k: int) -> None:
+        samples = np.full((128, 128), 1024, dtype="<i2")  # 0 HU
+        samples[outside] = -2000
+        dataset.PixelData = samples.tobytes()
+
+    srkit.upscale(make(kind="CT", edit=ringed), tmp_path / "out", scale=2, model="lanczos")
+    again = opened(tmp_path / "out")
+    block = again.read(again.extent)
+    ring = np.broadcast_to(outside.repeat(2, 0).repeat(2, 1), (6, 256, 256))
+    np.testing.assert_array_equal(block.valid[0], ~ring)
+    assert np.unique(block.values[0][ring]) == [-3024]  # -2000 as stored
+    assert np.unique(block.values[0][~ring]) == [0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 
 from srkit.image import OutputPlan
-from srkit_medical.dicom import attributes, lineage, scrub
+from srkit_medical.dicom import attributes, lineage, scrub, uids
 from srkit_medical.dicom.checks import numbers
 from srkit_medical.dicom.derived import DerivedSlice
 from srkit_medical.dicom.grouping import Series
@@ -46,13 +46,14 @@ def set_common(dataset: Dataset, series: Series, plan: OutputPlan, series_uid: s
         if keyword in dataset:
             del dataset[keyword]
     attributes.set_identity(dataset, deepcopy(dataset), plan, series_uid)
+    attributes.set_study(dataset, uids.study_uid(series))
     dataset.ImageType = resampled_type(list(dataset.ImageType))
     attributes.set_loss(dataset, series)
     lineage.set_origin(dataset, plan)
     lineage.set_dates(dataset, dataset)
     if series.first.has_identity:
         files = list({instance.uid: instance for instance in series.instances}.values())
-        dataset.SourceImageEvidenceSequence = [_evidence(files)]
+        dataset.SourceImageEvidenceSequence = [_evidence(files, dataset.StudyInstanceUID)]
         dataset.ReferencedSeriesSequence = [lineage.series_item(files)]
 
 
@@ -157,11 +158,11 @@ def _frames_item(frames: list[Instance]) -> Dataset:
     return item
 
 
-def _evidence(files: list[Instance]) -> Dataset:
+def _evidence(files: list[Instance], study_uid: str) -> Dataset:
     series = Dataset()
     series.SeriesInstanceUID = files[0].series
     series.ReferencedSOPSequence = [lineage.reference(file) for file in files]
     item = Dataset()
-    item.StudyInstanceUID = files[0].study
+    item.StudyInstanceUID = study_uid
     item.ReferencedSeriesSequence = [series]
     return item

@@ -13,7 +13,7 @@ from pydicom.pixels import pixel_array
 from srkit.domain import Finding
 from srkit.image import Array, OutputPlan
 from srkit_medical.dicom import scrub, uids
-from srkit_medical.dicom.checks import POSITION_SHARE, Fault, check_rescale, is_close, numbers
+from srkit_medical.dicom.checks import POSITION_SHARE, Fault, check_rescale, is_close, is_named_study, numbers
 from srkit_medical.dicom.compressing import syntax_for
 from srkit_medical.dicom.derived import DerivedSlice, derived_slices
 from srkit_medical.dicom.enhanced.attributes import FRAME_TYPES, NO_LONGER, ORIGINAL_ONLY
@@ -53,7 +53,7 @@ def verify_enhanced(source: EnhancedSource, staged: Path, plan: OutputPlan) -> l
 def _common(source: EnhancedSource, output: FileDataset, before: Dataset, plan: OutputPlan) -> Iterator[Fault]:
     for keyword, code in KEPT.items():
         lossy = keyword == "LossyImageCompression" and output.get(keyword) == "01"
-        if output.get(keyword) != before.get(keyword) and not lossy:
+        if output.get(keyword) != before.get(keyword) and not lossy and not is_named_study(keyword, output, before):
             yield code, f"{keyword} is not the source's"
     uid = str(output.get("SeriesInstanceUID", ""))
     new = uid == uids.series_uid(source.series, plan) if plan.provenance.is_known else uid != source.series.first.series
