@@ -1,4 +1,4 @@
-"""`srkit models`: the models at hand, what one says about itself, and one as a file for other programs."""
+"""`srkit models`: the models at hand, what one says about itself, as a file for other programs, and from others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from srkit.models.info import ModelInfo
     from srkit.models.shelf import ShelfEntry
 
-app = typer.Typer(help="Show the models at hand, and export them.", no_args_is_help=True)
+app = typer.Typer(help="Show the models at hand, export them, and bring in public ones.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.callback()
 def models() -> None:
-    """Show the models at hand, and export them."""
+    """Show the models at hand, export them, and bring in public ones."""
 
 
 @app.command("list")
@@ -113,6 +113,29 @@ def export(
     print(f"{exported.path}  (ONNX, opset {exported.opset}, within {exported.deviation:.1g} of the range of torch)")
     multiple = f", lengths in multiples of {exported.multiple_of}" if exported.multiple_of > 1 else ""
     print(f"{', '.join(exported.input)} -> {', '.join(exported.output)}{multiple}")
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    weights: Annotated[Path, typer.Argument(help="A public file: .pth or .safetensors.")],
+    file: Annotated[Path, typer.Argument(help="The model file to write.")],
+    domain: Annotated[str, typer.Option("--domain", metavar="NAME", help="What it shall be used for.")] = "photo",
+    fidelity: Annotated[
+        bool, typer.Option("--fidelity", help="It was trained for fidelity (a PSNR model), not for looks.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Make a model of public weights: RRDBNet of ESRGAN and Real-ESRGAN (x4).
+
+    No code of the file runs. Put the model into a folder of `srkit models list`, or name it with --model.
+    """
+    from srkit.models.foreign import import_model
+
+    plugins = session_of(context).plugins
+    info = import_model(weights, file, plugins, domain=domain, perceptual=not fidelity, overwrite=overwrite)
+    kind = "perceptual" if info.perceptual else "fidelity"
+    print(f"{file}  ({info.network}, x{info.scale}, {info.channels} channels, {kind})")
 
 
 def _found(model: str, entries: Sequence[ShelfEntry]) -> tuple[Path, ModelInfo]:
