@@ -142,7 +142,9 @@ def _build_phase(section: PhaseSection, networks: Networks, compute: Compute, pa
 
 
 def _optimizer(section: OptimizerSection, network: nn.Module) -> Optimizer:
+    """Return the optimiser of a network, all of whose weights it moves in one pass (fused)."""
     numbers: dict[str, Any] = {"betas": section.betas, "eps": section.eps, "weight_decay": section.weight_decay}
+    numbers["fused"] = True
     if section.name == "adamw":
         return AdamW(network.parameters(), **numbers)
     return Adam(network.parameters(), **numbers)

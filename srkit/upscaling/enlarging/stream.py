@@ -1,8 +1,9 @@
 """What becomes of pieces after the network: stages, each of which turns runs of one grid into runs of the next.
 
-A run is a piece that spans its grid on every axis but one, the outermost of the sink. Each run is made once, from a
-rolling buffer of the runs below it, so memory holds a few runs of each stage. Where runs begin and end follows from
-the grids alone: no tile, slab or resumed run changes a bit of the output.
+A run is a piece that spans its grid on every axis but one, the outermost of the sink. Each run is made once, block by
+block, from a rolling buffer of the runs below it, so memory holds a few runs of each stage, and what a block takes.
+Where runs and blocks begin and end follows from the grids alone: no tile, slab or resumed run changes a bit of the
+output.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import Protocol
 
 import numpy as np
 
-from srkit.grid import Grid, Window
+from srkit.grid import Grid, Slab, Window
 from srkit.image import Array, BoolArray
 
 RUN_SAMPLES = 2**20  # per channel: long enough that a run's own cost does not show
+BLOCK_SAMPLES = 2**18  # the same of a block: a stage has many arrays of its size at once
+LEAST_BLOCK = 4  # lengths that a sample needs: what blocks need beyond themselves is done again for the next one
 THIN_SAMPLES = 2**17  # the same of what is only looked at or encoded: as floats, it stays in the processor's cache
 
 
@@ -46,8 +49,7 @@ class Piece:
 class Sight(Protocol):
     """A grid, and what its samples depend on below.
 
-    Windows span the grid on all axes but one, which may be any. `needs` must not run backwards: a window that starts
-    later needs nothing earlier.
+    `needs` must not run backwards: a window that starts later needs nothing earlier.
     """
 
     @property
@@ -82,7 +84,7 @@ class Stage(Sight, Protocol):
 def through(
     pieces: Iterable[Piece], below: Grid, stages: Sequence[Stage], axis: int, *, first: tuple[int, int] = (0, 0)
 ) -> Iterator[Piece]:
-    """Yield what the stages make of the `pieces` of the grid `below`, as runs along `axis`; no stage: the pieces.
+    """Yield what stages make of the `pieces` of the grid `below`, as blocks of runs along `axis`; no stage: the pieces.
 
     Parameters
     ----------
@@ -100,24 +102,26 @@ def through(
     runs = _joined(pieces, below.shape, axis)
     for stage, start in zip(stages, starts[1:], strict=True):
         length = _run_length(below, stage, axis)
-        runs = _applied(stage, _with_needs(runs, below, stage, axis, length, (frame, start)))
+        cut = _Cut(axis, length, BLOCK_SAMPLES)
+        pieces = _applied(stage, _with_needs(runs, below, stage, cut, (frame, start)))
         below = stage.grid
-    yield from runs
+        runs = _joined(pieces, below.shape, axis)
+    yield from pieces
 
 
 def seen_from(
     pieces: Iterable[Piece], below: Grid, sight: Sight, axis: int, samples: int
 ) -> Iterator[tuple[Window, Piece]]:
-    """Yield the runs of the grid of `sight`, each with the piece of the grid `below` that it needs.
+    """Yield the grid of `sight` in blocks, each with the piece of the grid `below` that it needs.
 
-    Runs have about `samples` samples of the finer grid per channel, and where one sample needs others, at least three
-    times as many as it needs.
+    Runs, and blocks of them, have about `samples` samples of the finer grid per channel, and where one sample needs
+    others, a few times as many as it needs.
     """
     across = max(math.prod(grid.shape) for grid in (sight.grid, below)) // sight.grid.shape[axis]
     middle = _run(sight.grid, axis, sight.grid.shape[axis] // 2, 1)
     reach = _needed(sight, middle, below).shape[axis] * sight.grid.shape[axis] / below.shape[axis]
     length = max(1, samples // across, int(3 * reach) if reach > 1 else 1)
-    yield from _with_needs(_joined(pieces, below.shape, axis), below, sight, axis, length, (0, 0))
+    yield from _with_needs(_joined(pieces, below.shape, axis), below, sight, _Cut(axis, length, samples), (0, 0))
 
 
 def first_needed(below: Grid, stages: Sequence[Stage], axis: int, wanted: int) -> int:
@@ -161,30 +165,66 @@ def _applied(stage: Stage, needed: Iterator[tuple[Window, Piece]]) -> Iterator[P
         yield stage.apply(piece, window)
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How a grid is cut: in runs of `length` samples along `axis`, and those in blocks of about `samples`."""
+
+    axis: int
+    length: int
+    samples: int
+
+
 def _with_needs(
-    runs: Iterator[Piece], below: Grid, sight: Sight, axis: int, length: int, first: tuple[int, int]
+    runs: Iterator[Piece], below: Grid, sight: Sight, cut: _Cut, first: tuple[int, int]
 ) -> Iterator[tuple[Window, Piece]]:
-    """Yield runs of `length`, each with what it needs of the grid below."""
+    """Yield the blocks of runs, each with what it needs of the grid below."""
+    axis, length = cut.axis, cut.length
+    along, most = _across(below, sight, cut)
     for frame, given in groupby(runs, key=lambda run: run.frame):
         start = first[1] if frame == first[0] else 0
         windows = [_run(sight.grid, axis, low, length) for low in range(start, sight.grid.shape[axis], length)]
         needs = [_needed(sight, window, below) for window in windows]
-        yield from zip(windows, _buffered(given, axis, needs), strict=True)
+        for window, buffer in zip(windows, _buffered(given, axis, needs), strict=True):
+            for part in Slab(along, most).windows(window.shape):
+                block = part.shifted(window.start)
+                yield block, _taken(buffer, _needed(sight, block, below))
 
 
-def _buffered(runs: Iterator[Piece], axis: int, wanted: Sequence[Window]) -> Iterator[Piece]:
-    """Yield the windows that are wanted, which ascend, out of a buffer that keeps no run longer than it must."""
+def _across(below: Grid, sight: Sight, cut: _Cut) -> tuple[int, int]:
+    """Return the axis across which runs are cut into blocks, and how long a block is on it.
+
+    It is the longest one on which a sample does not need all that there is; where there is none, runs are blocks.
+    """
+    shape, axis = sight.grid.shape, cut.axis
+    middle = _run(sight.grid, axis, shape[axis] // 2, 1)
+    found = (0, axis, shape[axis])
+    for other in range(sight.grid.ndim):
+        sample = middle.intersection(_run(sight.grid, other, shape[other] // 2, 1))
+        needed = _needed(sight, sample, below).shape[other]
+        if other == axis or needed == below.shape[other]:
+            continue
+        ratio = shape[other] / below.shape[other]
+        finer = max(1.0, math.prod(below.shape) / math.prod(shape))
+        thick = finer * cut.length * math.prod(shape) / (shape[axis] * shape[other])
+        beyond = LEAST_BLOCK * needed * ratio if needed * ratio > 1 else 1
+        found = max(found, (shape[other], other, max(1, int(cut.samples / thick), int(beyond))))
+    return found[1:]
+
+
+def _buffered(runs: Iterator[Piece], axis: int, wanted: Sequence[Window]) -> Iterator[list[Piece]]:
+    """Yield the runs that hold what is wanted, which ascends; none is kept longer than it must be."""
     buffer: list[Piece] = []
     for window in wanted:
         buffer = [run for run in buffer if run.window.stop[axis] > window.start[axis]]
         while not buffer or buffer[-1].window.stop[axis] < window.stop[axis]:
             buffer.append(next(runs))
-        yield _stacked(buffer, axis).part(window)
+        yield buffer
 
 
-def _stacked(runs: Sequence[Piece], axis: int) -> Piece:
-    """Return runs that follow one another along `axis` as one."""
-    return _put_together(runs, Window(runs[0].window.start, runs[-1].window.stop))
+def _taken(runs: Sequence[Piece], window: Window) -> Piece:
+    """Return the samples of `window` out of runs that hold them together."""
+    parts = [run.part(inner) for run in runs if (inner := run.window.intersection(window)).size]
+    return _put_together(parts, window)
 
 
 def _joined(pieces: Iterable[Piece], shape: Sequence[int], axis: int) -> Iterator[Piece]:

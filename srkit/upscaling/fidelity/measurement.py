@@ -29,8 +29,7 @@ def gathered(
     pieces, measured = iter(pieces), Measurement(source, observation, images)
     below = source.grid.upscaled(observation.factors)
     for window, piece in seen_from(pieces, below, measured, axis, THIN_SAMPLES):
-        for block in measured.blocks(window, axis):
-            measured.add(block, piece)
+        measured.add(window, piece)
     for _ in pieces:
         pass  # what no sample of the input is seen from
     return measured.agreement()
@@ -73,19 +72,6 @@ class Measurement:
         """Return the output samples that those of `window` depend on."""
         seen = self._observation
         return seen.around(window, seen.reach(1), self.grid).upscaled(seen.factors)
-
-    def blocks(self, window: Window, axis: int) -> Iterator[Window]:
-        """Yield a run along `axis` in blocks, cut across its longest other axis that D does not want as a whole."""
-        reach = self._observation.reach(1)
-        free = [a for a, far in enumerate(reach) if a != axis and far is not None]
-        if not free:
-            yield window
-            return
-        along = max(free, key=lambda a: window.shape[a])
-        across = math.prod(self._observation.factors) * window.size // window.shape[along]
-        size = max(THIN_SAMPLES // max(1, across), 8 * (reach[along] or 0), 1)
-        for part in Slab(along, size).windows(window.shape):
-            yield part.shifted(window.start)
 
     def add(self, window: Window, piece: Piece) -> None:
         """Add the input samples of `window`; `piece` holds at least what they need."""

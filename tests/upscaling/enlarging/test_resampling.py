@@ -76,7 +76,7 @@ def test_a_blob_keeps_its_place_in_the_world(
     blob = np.exp(-sum((x - c) ** 2 for x, c in zip(axes, centre, strict=True)) / (2 * 3.0**2))[np.newaxis]
     made = resampled(blob, finer.shape).values
     moved = mass_centre(made[0], finer) - mass_centre(blob[0], grid)
-    assert np.abs(moved).max() < 1e-3 * max(spacing)
+    assert np.abs(moved).max() < 2e-3 * max(spacing)
 
 
 def mass_centre(values: np.ndarray, grid: Grid) -> np.ndarray:

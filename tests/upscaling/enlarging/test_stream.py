@@ -103,8 +103,9 @@ def pieces(array: np.ndarray, axis: int, size: int, wanted: tuple[int, int] = (0
 
 
 @pytest.fixture(autouse=True)
-def _short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "RUN_SAMPLES", 1)
+def _short_runs_of_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RUN_SAMPLES", "BLOCK_SAMPLES", "LEAST_BLOCK"):
+        monkeypatch.setattr(stream, name, 1)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -136,6 +137,14 @@ def test_a_run_that_begins_later_needs_only_what_it_says(first: tuple[int, int],
     for piece, same in zip(later, whole[-len(later) :], strict=True):
         assert (piece.frame, piece.window) == (same.frame, same.window)
         np.testing.assert_array_equal(piece.values, same.values)
+
+
+def test_a_run_is_made_in_blocks_of_what_a_stage_does_not_need_whole() -> None:
+    grid = Grid.pixels(SHAPE)
+    blocks = list(through(pieces(numbers(1), 0, 4), grid, [Sums(grid, 1)], 0))
+    assert {block.window.shape for block in blocks} == {(3, 9, 3), (3, 9, 2), (2, 9, 3), (2, 9, 2)}
+    whole = list(through(pieces(numbers(1), 0, 4), grid, [Cumulated(grid)], 0))
+    assert {run.window.shape for run in whole} == {SHAPE}
 
 
 def test_validity_travels_with_the_samples() -> None:

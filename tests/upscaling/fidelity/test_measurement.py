@@ -12,7 +12,7 @@ from srkit.evaluation.spectral import sam
 from srkit.grid import Slab, Window
 from srkit.image import Array, BoolArray, Channel
 from srkit.networks.interpolation import Interpolation
-from srkit.upscaling.enlarging.stream import Piece
+from srkit.upscaling.enlarging.stream import Piece, seen_from
 from srkit.upscaling.fidelity import measurement
 from srkit.upscaling.fidelity.agreement import Agreement, ChannelAgreement
 from srkit.upscaling.fidelity.measurement import Measurement, gathered
@@ -166,12 +166,15 @@ def test_figures_are_plain_and_short() -> None:
     assert found["null_space_share"] == 0.142857
 
 
-def test_blocks_cover_a_run_once_and_see_only_what_they_need(rng: np.random.Generator) -> None:
-    measured = Measurement(ArraySource(scene(rng, size=300)), observation(), [0, 1])
-    run = Window((20, 0), (280, 300))
-    blocks = list(measured.blocks(run, 0))
+def test_blocks_cover_the_input_once_and_see_only_what_they_need(rng: np.random.Generator) -> None:
+    source = ArraySource(scene(rng, size=300))
+    measured = Measurement(source, observation(), [0, 1])
+    output = grown(scene(rng, size=300))
+    whole = Piece(Window.whole((600, 600)), 0, output, None)
+    blocks = list(seen_from([whole], source.grid.upscaled((2, 2)), measured, 0, 2**12))
     assert len(blocks) > 1
-    assert sum(block.size for block in blocks) == run.size
+    assert sum(block.size for block, _ in blocks) == 300 * 300
+    assert all(piece.window == measured.needs(block) for block, piece in blocks)
     assert measured.needs(Window((20, 0), (30, 300))) == Window((36, 0), (64, 600))
 
 
