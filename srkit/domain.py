@@ -157,9 +157,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """How LR comes from HR: steps in order, in stored units, before normalisation; one of them downscales."""
+    """How LR comes from HR: steps in order, in stored units, before normalisation; one of them downscales.
+
+    With `decibel` the stored units are decibels, and the steps act on the power that they stand for.
+    """
 
     steps: tuple[Step, ...]
+    decibel: bool = False
 
 
 @dataclass(frozen=True, slots=True)

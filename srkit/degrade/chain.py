@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from srkit.degrade.decibel import decibels_of, power_of
 from srkit.degrade.drawing import ONE_OF, alternatives, as_step, is_open, settled
 from srkit.degrade.links import Axes, built, chain_reach, linked, samples
 from srkit.degrade.noise import NOISES
@@ -56,9 +57,10 @@ def apply(
     """
     steps = settled(degradation, generator).steps
     size = tuple(hr.shape[2:])
+    values = power_of(hr) if degradation.decibel else hr
     for link in linked(steps, _axes(scale, roles, grid_axes)):
-        hr = link.apply(hr, size, generator)
-    return hr
+        values = link.apply(values, size, generator)
+    return decibels_of(values) if degradation.decibel else values
 
 
 def margin(

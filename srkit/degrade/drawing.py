@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ def settled(degradation: Degradation, generator: torch.Generator | None) -> Degr
     if not any(is_open(step) for step in degradation.steps):
         return degradation
     draw = None if generator is None else _drawing(generator)
-    return Degradation(tuple(_settled_steps(degradation.steps, draw)))
+    return replace(degradation, steps=tuple(_settled_steps(degradation.steps, draw)))
 
 
 def is_open(step: Step) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,8 @@ def as_stored(degradation: Degradation, encoding: Encoding) -> Degradation:
 
     Raises InputError where a step wants another type: JPEG has 8 bits.
     """
-    return Degradation(tuple(found for step in degradation.steps for found in _completed(step, encoding)))
+    steps = tuple(found for step in degradation.steps for found in _completed(step, encoding))
+    return replace(degradation, steps=steps)
 
 
 def _completed(step: Step, encoding: Encoding) -> list[Step]:

@@ -91,14 +91,20 @@ def srkit_fit_normalizer(domain: str, spec: Mapping[str, Any], sources: Iterable
 
 @hookimpl
 def srkit_degradation(domain: str, spec: Sequence[Mapping[str, Any]] | None, source: Source) -> Degradation | None:
-    """Return a Gaussian of the usual MTF, or of a sensor that a recipe names; all other steps are the core's."""
+    """Return a Gaussian of the usual MTF, or of a sensor that a recipe names; all other steps are the core's.
+
+    Those for an image in decibels act on power.
+    """
     if domain != NAME:
         return None
-    if spec is not None:
-        from srkit_satellite.sensors import names_a_sensor, sensor_degradation
+    from srkit_satellite.radar import on_power
+    from srkit_satellite.sensors import names_a_sensor, sensor_degradation
 
-        return sensor_degradation(spec, source) if names_a_sensor(spec) else None
-    return Degradation((Step("gaussian", {"mtf": MTF_AT_NYQUIST}),))
+    if spec is None:
+        return on_power(Degradation((Step("gaussian", {"mtf": MTF_AT_NYQUIST}),)), source)
+    if names_a_sensor(spec):
+        return on_power(sensor_degradation(spec, source), source)
+    return on_power(None, source, spec)
 
 
 @hookimpl

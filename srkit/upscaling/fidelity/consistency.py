@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from srkit.errors import UsageError
 from srkit.grid import Window
 from srkit.image import Array, Block, BoolArray, Encoding, Source
 from srkit.upscaling.enlarging.engine import read
@@ -24,6 +25,11 @@ MOST_ROUNDS = 10
 REST = 1e-3
 PERMITTED_GAIN = 0.08
 """Of the worst detail that DU must leave for it to be restored: noise is amplified by the inverse."""
+
+DECIBELS = (
+    "the numbers are decibels, which no sum of differences brings back to the input; convert them to power first, or "
+    "leave --consistency out"
+)
 
 
 class Enforced:
@@ -43,6 +49,8 @@ class Enforced:
     """
 
     def __init__(self, source: Source, observation: Observation, images: Sequence[int]) -> None:
+        if observation.degradation.decibel:
+            raise UsageError(DECIBELS)
         self.grid = source.grid.upscaled(observation.factors)
         self._source, self._observation, self._images = source, observation, list(images)
         self._schedule = schedule_for(observation.least_gain(len(images)))

@@ -7,7 +7,7 @@ valid samples, divided by the operator on their validity. What lies under invali
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import torch
 
 from srkit.degrade import apply, margin
 from srkit.degrade.alike import is_alike
+from srkit.degrade.decibel import decibels_of, power_of
 from srkit.domain import Degradation
 from srkit.grid import Grid, Role, Scale, Window
 from srkit.image import Array, BoolArray, Source
@@ -85,7 +86,13 @@ class Observation:
 
     def degraded(self, sr: Array, valid: BoolArray | None) -> tuple[Array, BoolArray | None]:
         """Return D of `sr` ``(C, *spatial)``, and where it is known; sizes are multiples of the factors."""
-        return _normalised(self._down, sr, valid, alike=is_alike(self.degradation))
+        alike = is_alike(self.degradation)
+        if not self.degradation.decibel:
+            return _normalised(self._down, sr, valid, alike=alike)
+        power, known = _normalised(
+            self._down, power_of(torch.from_numpy(np.ascontiguousarray(sr))).numpy(), valid, alike=alike
+        )
+        return decibels_of(torch.from_numpy(power)).numpy(), known
 
     def interpolated(self, lr: Array, valid: BoolArray | None = None) -> tuple[Array, BoolArray | None]:
         """Return U of `lr` ``(C, *spatial)``, bicubic interpolation, and where it is known."""
@@ -110,7 +117,8 @@ class Observation:
         outer, inner = arranged.shape[: len(others)], arranged.shape[len(others) :]
         scale = tuple(self.factors[a] for a in axes)
         batch = torch.from_numpy(arranged.reshape(-1, *inner))
-        lr = apply(batch, self.degradation, scale, roles=names, grid_axes=axes).numpy()
+        steps = replace(self.degradation, decibel=False)  # values are power here
+        lr = apply(batch, steps, scale, roles=names, grid_axes=axes).numpy()
         back: Array = lr.reshape(*outer, *lr.shape[1:]).transpose(np.argsort(order))
         return back
 
