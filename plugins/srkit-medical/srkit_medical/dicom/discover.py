@@ -99,7 +99,7 @@ def _entries(paths: list[Path], root: Path, wanted: Selections) -> Iterator[Item
     for entry in series:
         if id(entry) in torn:
             reason = f"stands for a series of which {torn[id(entry)].name} cannot be used"
-            yield Skipped(entry.first.path, reason)
+            yield Skipped(entry.first.path, reason, others=entry.paths[1:])
     yield from _items(root, [entry for entry in series if id(entry) not in torn], wanted)
 
 
@@ -127,8 +127,7 @@ def _unwanted(series: Series, wanted: Selections) -> Skipped | None:
     step = (series.stack.step_mm,) if count > 1 else ()
     portrait = Portrait(first.description, first.image_type, (*first.plane.spacing, *step), count, first.is_own)
     reason = wanted.of(first.domain).objection(portrait)
-    paths = tuple(dict.fromkeys(instance.path for instance in series.instances))
-    return Skipped(paths[0], reason, failed=False, others=paths[1:]) if reason else None
+    return Skipped(series.paths[0], reason, failed=False, others=series.paths[1:]) if reason else None
 
 
 def _files(root: Path) -> tuple[list[Path | Skipped], Path]:
@@ -177,7 +176,7 @@ def _items(root: Path, series: list[Series], wanted: Selections) -> Iterator[Ite
         width = max(2, len(str(len(entries))))
         for ordinal, entry in enumerate(entries, start=1):
             yield _unwanted(entry, wanted) or Item(
-                paths=tuple(dict.fromkeys(instance.path for instance in entry.instances)),
+                paths=entry.paths,
                 domain=entry.first.domain,
                 group=_group(entry.first),
                 identity=identity_of(entry),

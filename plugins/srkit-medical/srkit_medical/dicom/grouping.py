@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,11 @@ class Series:
     def instances(self) -> tuple[Instance, ...]:
         """All instances, frame by frame."""
         return tuple(instance for frame in self.frames for instance in frame)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Its files, each once, that of the first slice first."""
+        return tuple(dict.fromkeys(instance.path for instance in self.instances))
 
     def slice_location(self, place: float) -> float | None:
         """Return SliceLocation at a fractional slice index, None where the source's do not run evenly."""
@@ -109,8 +115,9 @@ def _settled(bundle: list[Instance]) -> tuple[list[Series], list[Skipped]]:
         return _arranged(kept), copies
     except (UnfitError, SrkitError) as error:
         reason = error.reason if isinstance(error, UnfitError) else "its copies cannot be compared"
-        first = min(instance.path for instance in bundle)
-        return [], [Skipped(first, f"stands for a series of {len(bundle)} files that is refused: {reason}")]
+        first, *others = sorted({instance.path for instance in bundle})
+        told = f"stands for a series of {len(others) + 1} files that is refused: {reason}"
+        return [], [Skipped(first, told, others=tuple(others))]
 
 
 def _by_series(instances: Iterable[Instance]) -> list[list[Instance]]:

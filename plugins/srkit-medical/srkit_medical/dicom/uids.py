@@ -59,7 +59,7 @@ def study_uid(series: Series) -> str:
     first = series.first
     if first.study:
         return first.study
-    contents = [_content(path) for path in dict.fromkeys(instance.path for instance in series.instances)]
+    contents = [_content(path) for path in series.paths]
     return uid_of("study", first.series, *([] if first.series else contents))
 
 

@@ -156,6 +156,8 @@ def test_a_truncated_file_fails_its_series_and_no_other(make: Make, items, skipp
     reasons = " | ".join(entry.reason for entry in skipped(folder))
     assert "cut short" in reasons
     assert "z2 cannot be used" in reasons
+    told = {path for entry in skipped(folder) for path in (entry.path, *entry.others)}
+    assert told == set(folder.glob("z*"))
 
 
 def test_a_localizer_in_a_series_is_set_aside(make: Make, items, skipped) -> None:
@@ -216,7 +218,9 @@ def test_a_copy_with_other_pixels_refuses_the_series(make: Make, items, skipped)
     assert items(folder) == []
     (entry,) = skipped(folder)
     assert entry.failed
+    assert "series of 7 files" in entry.reason
     assert "different pixels" in entry.reason
+    assert {entry.path, *entry.others} == set(folder.iterdir())
 
 
 def test_one_position_taken_twice_refuses_the_series(make: Make, items, skipped) -> None:

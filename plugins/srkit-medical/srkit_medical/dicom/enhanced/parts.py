@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from filecmp import cmp
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def whole_header(series: Series) -> tuple[FileDataset, dict[Path, int]]:
 
     Files of one concatenation say the same but for their frames; those of all follow the first file's own.
     """
-    first, *others = files_of(series)
+    first, *others = series.paths
     whole = _native(first)
     frames = list(whole.PerFrameFunctionalGroupsSequence)
     starts = {first: 0}
@@ -59,11 +59,6 @@ def whole_header(series: Series) -> tuple[FileDataset, dict[Path, int]]:
         frames += _native(path).PerFrameFunctionalGroupsSequence
     whole.PerFrameFunctionalGroupsSequence = frames
     return whole, starts
-
-
-def files_of(series: Series) -> Iterable[Path]:
-    """Return the files that the frames of `series` are in, that of its first frame first."""
-    return dict.fromkeys(instance.path for instance in series.instances)
 
 
 def _native(path: Path) -> FileDataset:
