@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from srkit.evaluation import EvaluationTable
     from srkit.plugins import Plugins
     from srkit.training import TrainResult
+    from srkit.training.rehearsal import Rehearsal
     from srkit.upscaling import Asked, ItemInspection, UpscaleReport
     from srkit.upscaling.making.comparison import Comparison
 
@@ -138,6 +139,31 @@ def train(
     if leads_by_plan():
         write_run_page(result.folder)
     return result
+
+
+def rehearse_training(
+    recipe: Recipe | str | Path | None = None,
+    *,
+    data: Sequence[Path] = (),
+    domain: str | None = None,
+    overrides: Sequence[str] = (),
+    from_model: str | Path | None = None,
+    plugins: Plugins | None = None,
+) -> Rehearsal:
+    """Return what `train` would do with the same arguments: sizes, memory, time per step; nothing is left behind.
+
+    Raises what `train` raises before and at its first steps.
+    """
+    from srkit.config import Recipe
+    from srkit.training import resolve_origins
+    from srkit.training.rehearsal import rehearse
+    from srkit.training.shelf import find_recipe
+
+    plugins = plugins or load_plugins()
+    if not isinstance(recipe, Recipe):
+        path = None if recipe is None else find_recipe(recipe)
+        recipe = resolve_origins(plugins, path, domain=domain, overrides=overrides, model=from_model).recipe
+    return rehearse(plugins, recipe, data)
 
 
 def explain_recipe(

@@ -17,6 +17,7 @@ from srkit.cli.failures import INTERRUPTED
 from srkit.cli.parameters import AsJson, ScaleText
 from srkit.cli.printing import print_json, print_table, say
 from srkit.cli.progress import progress_on_stderr
+from srkit.cli.rehearsal import print_rehearsal
 from srkit.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -64,14 +65,22 @@ def train(
         bool,
         typer.Option("--print-config", help="Print the whole recipe with the origin of each value, and train nothing."),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Open the data, take a few steps in one process, tell sizes, memory and time; leave nothing.",
+        ),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Train a model; checkpoints, log, pictures and models go into the run folder.
 
     Ctrl-C finishes the step, saves, and says how to go on.
     """
-    from srkit.api import explain_recipe
+    from srkit.api import explain_recipe, rehearse_training
     from srkit.api import train as job
+    from srkit.errors import UsageError
     from srkit.training.world import leads_by_plan, processes_planned
 
     session = session_of(context)
@@ -81,6 +90,20 @@ def train(
             recipe, domain=domain, overrides=overrides, from_model=from_model, plugins=session.plugins
         )
         print(shown, end="")
+        return
+    if dry_run:
+        if resume:
+            raise UsageError("--dry-run tells of a new run, and --resume goes on with one; leave out one of them")
+        tune_allocator()
+        found = rehearse_training(
+            recipe,
+            data=data or (),
+            domain=domain,
+            overrides=overrides,
+            from_model=from_model,
+            plugins=session.plugins,
+        )
+        print_json(found) if json else print_rehearsal(found)
         return
     if print_slurm or (devices * nodes > 1 and processes_planned() == 1):
         _hand_over(devices, nodes, print_slurm)

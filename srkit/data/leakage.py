@@ -12,7 +12,7 @@ from srkit import plugins as verbs
 from srkit.data.fingerprint import file_ends, fingerprint, pixel_digest
 from srkit.data.split import NAMES, Split
 from srkit.domain import Item, Options
-from srkit.errors import RecipeError
+from srkit.errors import InputError, RecipeError
 from srkit.image import Source
 from srkit.plugins import Plugins
 
@@ -59,10 +59,13 @@ def trained_on(model: Path) -> frozenset[str]:
 
 
 def _print(plugins: Plugins, item: Item, options: Options, *, opened: bool) -> str:
-    if not opened:
-        return file_ends(item.path)
-    with closing(verbs.open_source(plugins, item, options)) as source:
-        return fingerprint(source)
+    try:
+        if not opened:
+            return file_ends(item.path)
+        with closing(verbs.open_source(plugins, item, options)) as source:
+            return fingerprint(source)
+    except (InputError, OSError):
+        return f"unreadable {item.path} {item.key}"  # like no other; training passes over it with a warning
 
 
 def _suspects(members: Iterable[_Member]) -> list[list[_Member]]:

@@ -77,6 +77,11 @@ def test_blank_images_are_no_copies_of_each_other(toy_plugins, parts):
     check_leakage(toy_plugins, split_of(parts), {})
 
 
+def test_an_item_that_cannot_be_read_is_a_matter_of_training(toy_plugins, parts):
+    parts[3].item.path.write_bytes(b"no array")
+    assert len(check_leakage(toy_plugins, split_of(parts), {})) == 4
+
+
 def test_of_very_many_items_copies_of_files_are_found_still(toy_plugins, parts, monkeypatch):
     monkeypatch.setattr(leakage, "MOST_OPENED", 3)
     assert check_leakage(toy_plugins, split_of(parts), {}) == ()
