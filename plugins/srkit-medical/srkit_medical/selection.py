@@ -18,6 +18,7 @@ _PROJECTION = "is a projection, not slices; --include-derived treats it"
 _REFORMATTED = "is a reformatted volume (MPR), interpolated already; --include-derived treats it"
 _PROJECTIONS = {"PROJECTION IMAGE", "MIP", "MINIP"}
 _QUANTITIES = ("ADC", "EADC", "FA")
+_MAPPED = ("T1", "T2", "T2_STAR", "T2*", "R2", "R2_STAR", "PERFUSION", "DIFFUSION", "VELOCITY", "FIELD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,16 @@ class Portrait:
 
 
 def quantity_in(image_type: Iterable[str]) -> str:
-    """Return which value of ImageType says that the image is a calculated map, empty where none does."""
-    maps = (kind for kind in _kinds(image_type) if kind in _QUANTITIES or kind.endswith((" MAP", "_MAP")))
-    return next(maps, "")
+    """Return what a calculated map shows, by its ImageType; empty for an image that does not say it is one.
+
+    Words that are not known are not repeated: they come from inside a file.
+    """
+    for kind in _kinds(image_type):
+        if kind in _QUANTITIES:
+            return kind
+        if kind.endswith((" MAP", "_MAP")):
+            return kind[:-4] if kind[:-4] in _MAPPED else "calculated values"
+    return ""
 
 
 def _kinds(image_type: Iterable[str]) -> list[str]:

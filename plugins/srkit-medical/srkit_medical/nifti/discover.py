@@ -13,10 +13,10 @@ from srkit.files import files_below
 from srkit.grid import ROLES
 from srkit_medical.domains import NAMES
 from srkit_medical.nifti.compression import is_gzip, peek
+from srkit_medical.nifti.description import read_description
 from srkit_medical.nifti.geometry import forms_of, grid_of, roles_of
 from srkit_medical.nifti.header import VolumeHeader, read_header, sniff
 from srkit_medical.nifti.names import stem_of, suffix_of
-from srkit_medical.nifti.sidecars import read_description
 from srkit_medical.selection import Portrait, Selection, Selections
 
 CLAIMING = (".nii", ".nii.gz", ".mgz", ".mgh")

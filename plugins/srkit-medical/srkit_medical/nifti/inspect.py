@@ -10,9 +10,9 @@ import numpy as np
 from srkit.domain import Finding
 from srkit.grid import FloatArray, Grid
 from srkit.image import Source
+from srkit_medical.nifti.description import read_description
 from srkit_medical.nifti.geometry import is_sheared, spacing
 from srkit_medical.nifti.rewrite import PRIVATE_EXTENSIONS
-from srkit_medical.nifti.sidecars import read_description
 from srkit_medical.nifti.source import NiftiSource
 
 LENGTH_UNITS = {0: "unknown", 1: "metres", 2: "millimetres", 3: "micrometres"}
@@ -94,7 +94,7 @@ def _on_voxels(source: NiftiSource, numbers: Survey) -> Iterator[Finding]:
     if numbers.invalid:
         yield Finding("info", f"has {numbers.invalid} voxels that are no numbers; they stay so in the output", "N11")
     if source.quantity:
-        text = f"is a map of {source.quantity} by its name; a network with percentiles refuses it, interpolate it"
+        text = f"is a map of {source.quantity} by its name or description; networks with percentiles refuse it, interpolate it"
         yield Finding("warning", text, "I5")
     if _may_be_phase(source, numbers):
         yield Finding("warning", "may hold wrapped phase, which must not be interpolated: unwrap it first", "N16")

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from srkit.image import OutputPlan
-from srkit_medical.nifti.names import stem_of
+from srkit_medical.nifti.description import read_description, sidecar_of
 from srkit_medical.nifti.rewrite import scaled_through_slices
 from srkit_medical.nifti.source import NiftiSource
 
-logger = logging.getLogger(__name__)
-
-LARGEST = 16 << 20
 TABLES = (".bval", ".bvec", ".bvals", ".bvecs")
 FALSE_THROUGH_SLICES = ("SliceTiming", "SliceThickness", "SpacingBetweenSlices", "dcmmeta_affine", "dcmmeta_shape")
 FALSE_IN_PLANE = ("ReconMatrixPE", "EffectiveEchoSpacing", "DwellTime", "dcmmeta_affine", "dcmmeta_shape")
 """Keys that speak of rows, columns or slices that are no more (dcm2niix and BIDS names)."""
-
-
-def sidecar_of(volume: Path, suffix: str) -> Path:
-    """Return where the side file of a volume would stand."""
-    return volume.with_name(stem_of(volume) + suffix)
-
-
-def read_description(volume: Path) -> dict[str, Any]:
-    """Return the BIDS description beside a volume, empty if there is none that can be read."""
-    path = sidecar_of(volume, ".json")
-    try:
-        if path.is_file() and path.stat().st_size <= LARGEST:
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
-            return content if isinstance(content, dict) else {}
-    except (OSError, ValueError, RecursionError):
-        logger.warning("%s is not readable as JSON and is passed over", path)
-    return {}
 
 
 def write_sidecars(source: NiftiSource, target: Path, plan: OutputPlan) -> None:

@@ -18,6 +18,7 @@ from srkit.domain import Finding
 from srkit.grid import FloatArray, Grid
 from srkit.image import OutputPlan, Source
 from srkit_medical.nifti.compression import BROKEN, is_gzip
+from srkit_medical.nifti.description import read_description, sidecar_of
 from srkit_medical.nifti.names import suffix_of
 from srkit_medical.nifti.rewrite import (
     SLICE_TIMING,
@@ -26,7 +27,7 @@ from srkit_medical.nifti.rewrite import (
     own_fields,
     scaled_through_slices,
 )
-from srkit_medical.nifti.sidecars import FALSE_THROUGH_SLICES, TABLES, read_description, sidecar_of
+from srkit_medical.nifti.sidecars import FALSE_THROUGH_SLICES, TABLES
 from srkit_medical.nifti.source import NiftiSource
 
 TOLERANCE = 1e-4

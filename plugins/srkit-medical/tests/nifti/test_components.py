@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from srkit_medical.nifti.inspect import inspect_file
 from srkit_medical.normalizers import normalizer_of
 
 from srkit.errors import InputError
+from srkit.grid import Window
 from srkit.upscaling import upscale
 
 Make = Callable[..., Path]
@@ -75,6 +77,39 @@ def test_calibrated_maps_are_known_by_their_names(make: Make, opened: Any, name:
     source = opened(make(name))
     assert source.quantity == quantity
     assert [f.level for f in inspect_file(source) if f.code == "I5"] == ["warning"] * bool(quantity)
+
+
+@pytest.mark.parametrize(
+    ("description", "quantity"),
+    [
+        ({"Units": "mm2/s"}, "calibrated values"),
+        ({"Units": "Hz", "ImageType": ["ORIGINAL", "PRIMARY", "M"]}, "calibrated values"),
+        ({"ImageType": ["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]}, "ADC"),
+        ({"ImageType": ["DERIVED", "PRIMARY", "T1 MAP"]}, "T1"),
+        ({"ImageType": ["DERIVED", "PRIMARY", "CANARY MAP"]}, "calculated values"),
+        ({"Units": "arbitrary", "ImageType": ["ORIGINAL", "PRIMARY", "M"]}, ""),
+        ({"Units": 3, "ImageType": "ADC"}, ""),
+    ],
+)
+def test_calibrated_maps_are_known_by_what_stands_beside_them(
+    make: Make, opened: Any, description: dict[str, Any], quantity: str
+) -> None:
+    path = make("scan.nii.gz")
+    path.with_name("scan.json").write_text(json.dumps(description))
+    assert opened(path).quantity == quantity
+
+
+def test_a_diffusion_series_keeps_its_ratios_through_a_network(make: Make, opened: Any) -> None:
+    """b = 0 and b = 1000 share one mapping, so the diffusion that follows from them stays what it was."""
+    rng = np.random.default_rng(1)
+    b0 = rng.uniform(400, 900, (10, 9, 6))
+    series = np.stack([b0, b0 * np.exp(-1000 * 0.8e-3)], axis=-1).astype(np.float32)
+    source = opened(make("dwi.nii.gz", series))
+    mapping = normalizer_of({"kind": "percentile"}, source)
+    assert mapping is not None
+    blocks = [source.read(Window.whole(source.grid.shape), frame).values for frame in range(2)]
+    back = [mapping.denormalise(mapping.normalise(block), block) for block in blocks]
+    np.testing.assert_allclose(-np.log(back[1] / back[0]) / 1000, 0.8e-3, rtol=1e-3)
 
 
 def test_percentiles_of_a_calibrated_map_are_refused(make: Make, opened: Any) -> None:
