@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from srkit import plugins as verbs
 from srkit.plugins import load_plugins
 
 PAGE = Path(__file__).parent / "reference" / "networks.md"
+MEASURED = Path(__file__).parents[1] / "benchmarks" / "networks.json"
 SIDE = 48
 SLICES = {"srresnet-25d": 5}
 """Of families that want slices, figures are per pixel of a slice."""
@@ -37,15 +41,31 @@ axis. Figures: the default parameters for RGB at ×4 in 2-D. MAC: multiplication
 products and attention, per LR pixel. *Halo*: the LR pixels around a tile that its SR depends on, exactly; "whole
 image": such a network has no exact tiles, its tiles are blended.
 
-Fewer operations are not always less time. On two busy cores (AVX-512, float32, channels last, one 96×96 tile, best of
-five) the time against `srresnet` was: `span` 0.39, `compact` 0.64, `attention` 0.97, `srresnet-lite` 1.40 (0.55 with
-`experts: 1`), `srresnet-gc` 1.64. Against `srresnet`, `srresnet-lite` has 62.5 % fewer parameters and 57 % fewer
-operations; LSRGAN's paper claims 74.68 % and 55.93 %. Their quality has not been measured yet.
+Fewer operations are not always less time. *Time* is that of one thread in microseconds per LR pixel, and *in 3-D* per
+LR voxel of a volume of one channel at ×2 along every axis ({processor}, float32, channels last, torch {torch},
+{date}, `benchmarks/networks.py`). srkit's own routes, which rewrite networks to their equals for speed
+([performance](../performance.md)), are not in it.
+
+Against `srresnet`, `srresnet-lite` has {parameters} fewer parameters, {operations} fewer operations, and takes {time}
+time; LSRGAN's paper claims 74.68 % and 55.93 % for the first two. With `experts: 1` it is no longer dynamic and has
+exact tiles. The quality of the families has not been measured yet.
+
+Public weights of ESRGAN and Real-ESRGAN (`rrdb`, ×4) become a model by
+`srkit models import FILE.pth MODEL.safetensors`.
 """
 
 
-def row(name: str, build: Any) -> str:
-    """Return the line of the table about one family."""
+@dataclass(frozen=True)
+class Cost:
+    """Parameters, operations per LR pixel, and the halo in words."""
+
+    parameters: int
+    operations: float
+    reach: str
+
+
+def cost(name: str, build: Any) -> Cost:
+    """Return what one family costs."""
     slices = (SLICES[name],) if name in SLICES else ()
     with torch.device("meta"):
         network: nn.Module = build(ndim=2 + len(slices), channels=3, scale=(*(1 for _ in slices), 4, 4)).eval()
@@ -54,10 +74,32 @@ def row(name: str, build: Any) -> str:
     with counter, torch.no_grad():
         network(lr)
     parameters = sum(p.numel() for p in network.parameters())
-    thousands = counter.get_total_flops() / 2 / lr[0, 0].numel() / 1000
     halo = getattr(network, "halo", None)
     reach = "whole image" if halo is None else str(max(halo))
-    return f"| `{name}` | {parameters:,} | {thousands:,.0f} k | {reach} | {WHERE[name]} |"
+    return Cost(parameters, counter.get_total_flops() / 2 / lr[0, 0].numel(), reach)
+
+
+def row(name: str, found: Cost, measured: Mapping[str, Any]) -> str:
+    """Return the line of the table about one family."""
+    times = [_rounded(measured[kind].get(name)) for kind in ("image_us", "volume_us")]
+    figures = [f"{found.parameters:,}", f"{found.operations / 1000:,.0f} k", *times, found.reach]
+    return f"| `{name}` | {' | '.join(figures)} | {WHERE[name]} |"
+
+
+def _rounded(number: float | None) -> str:
+    return "–" if number is None else f"{float(f'{number:.3g}'):g}"
+
+
+def head(costs: Mapping[str, Cost], measured: Mapping[str, Any]) -> str:
+    """Return the text above the table."""
+    lite, full = costs["srresnet-lite"], costs["srresnet"]
+    share = measured["image_us"]["srresnet-lite"] / measured["image_us"]["srresnet"]
+    return HEAD.format(
+        **{key: measured[key] for key in ("processor", "torch", "date")},
+        parameters=f"{100 * (1 - lite.parameters / full.parameters):.1f} %",
+        operations=f"{100 * (1 - lite.operations / full.operations):.1f} %",
+        time=f"{100 * abs(1 - share):.0f} % {'less' if share < 1 else 'more'}",
+    )
 
 
 def parameters_of(name: str, build: Any) -> str:
@@ -76,11 +118,13 @@ def page() -> str:
         for name, factory in verbs.networks(load_plugins(environment={"SRKIT_PLUGINS": ""})).items()
         if factory.kind == "generator"
     }
+    costs = {name: cost(name, build) for name, build in families.items()}
+    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
     lines = [
-        HEAD,
-        "| name | parameters | MAC | halo | after |",
-        "|---|---|---|---|---|",
-        *(row(name, build) for name, build in families.items()),
+        head(costs, measured),
+        "| name | parameters | MAC | time | in 3-D | halo | after |",
+        "|---|---|---|---|---|---|---|",
+        *(row(name, found, measured) for name, found in costs.items()),
         "",
         "Keys of `network.parameters`, with their defaults (`channels` follows from the data if absent):",
         "",

@@ -96,10 +96,11 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(N, features, *spatial)``, the size of the input."""
-        rows = x.movedim(1, -1)
+        last = x.ndim - 1  # ONNX has no axis -1 to move to
+        rows = x.movedim(1, last)
         rows = rows + self.attention(self.norm(rows))
         rows = rows + self.perceptron(self.second_norm(rows))
-        x = rows.movedim(-1, 1)
+        x = rows.movedim(last, 1)
         mixed: Tensor = x + self.mixing(x)
         return mixed
 

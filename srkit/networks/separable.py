@@ -43,11 +43,20 @@ class DepthwiseConvolution(nn.Module):
             return plain
         means = x.flatten(2).mean(dim=2)
         shares = torch.softmax(self.shares(means) / TEMPERATURE, dim=1)
+        if torch.onnx.is_in_onnx_export():
+            return self._mixed_outputs(x, shares)
         experts = self.kernels.reshape(self.experts, self.features, *self.kernels.shape[1:])
         kernels = torch.einsum("ne,e...->n...", shares.to(experts.dtype), experts).flatten(0, 1)
         groups = x.reshape(1, -1, *x.shape[2:])  # every image of the batch has kernels of its own
         mixed: Tensor = _CONVOLVE[self.ndim](groups, kernels.to(x.dtype), padding=KERNEL // 2, groups=groups.shape[1])
         return mixed.reshape(x.shape)
+
+    def _mixed_outputs(self, x: Tensor, shares: Tensor) -> Tensor:
+        """Return the same by mixing each expert's output: ONNX has no kernel that changes from image to image."""
+        weights = shares.reshape(-1, self.experts, *[1] * (x.ndim - 1))
+        kernels = self.kernels.chunk(self.experts)
+        each = [_CONVOLVE[self.ndim](x, k, padding=KERNEL // 2, groups=self.features) for k in kernels]
+        return (weights * torch.stack(each, dim=1)).sum(dim=1)
 
 
 class SeparableBlock(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -83,8 +84,10 @@ class SRResNet25D(nn.Module):
         """Return each slice with its neighbours as channels, ``(N * slices, (2 k + 1) C, rows, columns)``."""
         k = self.neighbours
         padded = F.pad(lr, (0, 0, 0, 0, k, k), mode="replicate")
-        beside = padded.unfold(2, 2 * k + 1, 1)  # (N, C, slice, row, column, neighbour)
-        return beside.permute(0, 2, 5, 1, 3, 4).flatten(2, 3).flatten(0, 1)
+        beside = torch.stack([padded[:, :, i : i + lr.shape[2]] for i in range(2 * k + 1)], dim=1)
+        return (
+            beside.permute(0, 3, 1, 2, 4, 5).flatten(2, 3).flatten(0, 1)
+        )  # from (N, neighbour, C, slice, row, column)
 
 
 def _in_plane(ndim: int, scale: Sizes) -> tuple[int, ...]:
