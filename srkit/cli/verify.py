@@ -65,7 +65,8 @@ def verify(
 def _print(found: Comparison) -> None:
     rows = [[finding.code, _mark(finding.level), finding.text] for finding in found.findings]
     rows += [[code, "pass", words] for code, words in found.passed]
-    print_table(["rule", "result", "what"], rows)
+    if rows:
+        print_table(["rule", "result", "what"], rows)
     if found.consistency is not None:
         _print_figures(found.consistency)
     scale = " x ".join(f"{float(factor):.6g}" for factor in found.scale)

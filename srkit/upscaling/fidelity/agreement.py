@@ -12,6 +12,7 @@ from srkit.errors import OutputError
 WORTH_A_WARNING = 0.05
 ANGLE_WORTH_A_WARNING = 1.0
 BIAS_WORTH_A_WARNING = 0.01
+WORTH_A_WORD = 5e-5  # share of samples, which is told in hundredths of a per cent
 AGREEMENT_CODE = "agreement"
 UNEVEN = "the output is not compared with the input: part of its scale is resampling, which no degradation undoes"
 CUT = "the window is not compared with the input: the model's degradation needs whole axes"
@@ -83,7 +84,8 @@ class Agreement:
         angle += "".join(f", {name} by {shift:.2g}" for name, shift in self.ratios.items())
         share = "" if self.null_space_share is None else f"; {self.null_space_share:.1%} of it is beyond the input"
         who = "the mean over an input sample" if self.origin == "box mean" else f"{steps}, after the {self.origin}"
-        alarm = "" if not self.departing_share else f"; at {self.departing_share:.2%} of it nothing hints at its detail"
+        alarmed = (self.departing_share or 0.0) >= WORTH_A_WORD
+        alarm = "" if not alarmed else f"; at {self.departing_share:.2%} of it nothing hints at its detail"
         differs = f"it differs from the input by {self.relative:.2g} of its spread"
         return f"degraded again ({who}), {differs}{angle}{share}{alarm}"
 

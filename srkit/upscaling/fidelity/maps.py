@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from srkit.grid import Window
 from srkit.image import Array, BoolArray, Channel, Encoding, OutputPlan, Source
-from srkit.upscaling.enlarging.engine import Job, read, run
+from srkit.upscaling.enlarging.engine import Job, Step, read, run
 from srkit.upscaling.enlarging.stream import Piece, Stage, through
 from srkit.upscaling.fidelity.consistency import both, of_channels
 from srkit.upscaling.fidelity.contrast import contrast
@@ -108,14 +108,15 @@ class Departure:
         return _map_piece(given.window, given.frame, values, valid).part(window)
 
 
-def spread(job: Job, axis: int) -> Iterator[Piece]:
+def spread(job: Job, axis: int, step: Step | None = None) -> Iterator[Piece]:
     """Yield the map of the spread of the network's result over the members of its self-ensemble.
 
-    The members are jobs that go through the same tiles in step. `job` has no stages; pieces ascend along `axis`.
+    The members are jobs that go through the same tiles side by side; `step` is told of those of one, as `run` tells.
+    `job` has no stages; pieces ascend along `axis`.
     """
     fitted = job.fitted
     jobs = [replace(job, fitted=replace(fitted, generator=g)) for g in ensemble(job)]
-    members = [run(member, outermost=axis) for member in jobs]
+    members = [run(member, outermost=axis, step=step if number == 0 else None) for number, member in enumerate(jobs)]
     pieces = [next(member) for member in members]
     while pieces:
         values = _deviation([piece.values[list(fitted.image_channels)] for piece in pieces])

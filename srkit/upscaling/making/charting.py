@@ -22,7 +22,7 @@ from srkit.upscaling.fidelity.agreement import AGREEMENT_CODE
 from srkit.upscaling.fidelity.contrast import least_departure
 from srkit.upscaling.fidelity.maps import KINDS, Departure, Residual, ensemble, map_plan, spread, staged
 from srkit.upscaling.fidelity.measurement import spreads
-from srkit.upscaling.making.forecast import Forecast, memory_of, network_seconds, tile_samples
+from srkit.upscaling.making.forecast import Forecast, memory_of, tile_samples
 from srkit.upscaling.making.manner import Keeping, Manner
 from srkit.upscaling.making.naming import check_target
 from srkit.upscaling.making.order import Order
@@ -81,12 +81,11 @@ class Charting:
         """Return the forecast of the output along with that of its maps."""
         chart = self.charts[-1]
         sink, members = self._nowhere(chart), len(ensemble(self.job))
-        seconds, _ = network_seconds(self.job, sink.slab.axis)
         results = members * tile_samples(self.job) * math.prod(self.job.fitted.factors) * len(chart.plan.channels)
         memory = memory_of(self.job, chart.plan, sink) + results * WORKING_BYTES
         return replace(
             forecast,
-            seconds=forecast.seconds + members * seconds,
+            seconds=(1 + members) * forecast.seconds,
             memory_bytes=max(forecast.memory_bytes, memory),
             maps_bytes=sum(raw_bytes(chart.plan) for chart in self.charts),
         )
@@ -96,10 +95,10 @@ class Charting:
         output = reopened(self.order.session, self.order.item, self.order.target)
         try:
             stages = self._stages()
-            seen = _as_map(output, "")[0]
+            seen, told = _as_map(output, "")[0], self.order.manner.step
 
             def pieces(kind: str, axis: int) -> Iterator[Piece]:
-                return staged(seen, stages[kind], axis) if kind in stages else spread(self.job, axis)
+                return staged(seen, stages[kind], axis) if kind in stages else spread(self.job, axis, told)
 
             for chart in reversed(self.charts):  # the spread first: memory may run out on it, and all begins again
                 self._write(chart, lambda axis, kind=chart.kind: pieces(kind, axis))  # type: ignore[misc]  # a default
