@@ -17,10 +17,17 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ADDRESS = re.compile(r"(/vsicurl/)?https?:/")
 """How an input on another machine begins; a `Path` keeps one of the slashes."""
 
+PRIVATE_ADDRESS = re.compile(r"(/vsicurl/)?https?:/+([^/?#]*@|.*\?)")
+
 
 def is_address(path: Path) -> bool:
     """Tell whether a path is an address (``https://…``) rather than a file of this machine."""
     return ADDRESS.match(path.as_posix()) is not None
+
+
+def is_private_address(path: Path) -> bool:
+    """Tell whether an address has a user or a query, which may be secret and must not be written anywhere."""
+    return PRIVATE_ADDRESS.match(path.as_posix()) is not None
 
 
 def files_below(root: Path) -> Iterator[tuple[Path, str]]:

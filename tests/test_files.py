@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from srkit import OutputError, files_below
-from srkit.files import write_whole
+from srkit.files import is_private_address, write_whole
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -82,3 +82,10 @@ def test_a_file_that_cannot_be_written_is_told_in_words_and_the_old_one_stays(tm
     with pytest.raises(OutputError, match="cannot be written"):
         write_whole(tmp_path / "file" / "below", b"")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"old")]
+
+
+def test_an_address_with_a_user_or_a_query_may_be_secret() -> None:
+    for place in ("https://a:b@example.org/x.tif", "http:/example.org/x.tif?sig=1", "/vsicurl/https://me@h/x.tif"):
+        assert is_private_address(Path(place))
+    for place in ("https://example.org/x@2.tif", "/data/a@b?.tif", "scene.tif"):
+        assert not is_private_address(Path(place))

@@ -5,11 +5,13 @@ Names, tags and messages hold no query and no user: both may be secret. What was
 
 from __future__ import annotations
 
+import hashlib
 import re
 import urllib.error
 import urllib.request
 import warnings
 from base64 import b64encode
+from email.message import Message
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,9 @@ ADDRESS = re.compile(r"(?:/vsicurl/)?(https?):/+(?:([^/@]*)@)?([^/?#]+/[^?#]+)(?
 
 REFUSAL = "lies on another machine; give --allow-remote to read it from there"
 TIMEOUT = 30
+HASHED = 2**14
+"""Bytes at a file's start, headers mostly, that tell it from others."""
+
 SETTINGS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # else the server would decide which side files GDAL opens, and how
     "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
@@ -53,7 +58,22 @@ def discover_remote(root: Path, *, allowed: bool) -> Item | Skipped | None:
     if not allowed:
         return Skipped(shown, REFUSAL)
     _FULL[shown] = f"{scheme}://{f'{user}@' if user else ''}{place}{f'?{query}' if query else ''}"
-    return Item((shown,), NAME, group=f"address:{place}", stem=Path(unquote(place)).stem, suffix=".tif")
+    identity = _identity(shown, _FULL[shown])
+    stem = Path(unquote(place)).stem
+    return Item((shown,), NAME, group=f"address:{place}", stem=stem, suffix=".tif", identity=identity)
+
+
+def _identity(path: Path, address: str) -> str:
+    """Return what tells the raster from all others and from its own later states; empty where nothing does."""
+    try:
+        start, said = _fetched(path, address, HASHED)
+    except InputError:
+        return ""  # said when it is opened
+    marks = [said.get(name) for name in ("ETag", "Last-Modified")]
+    if not any(marks):
+        return ""
+    size = said.get("Content-Range", said.get("Content-Length", "")).rpartition("/")[2]
+    return hashlib.sha256(repr([path.as_posix(), size, marks, start]).encode()).hexdigest()
 
 
 def is_remote(path: Path) -> bool:
@@ -85,7 +105,15 @@ def open_remote(path: Path) -> Any:
     return dataset
 
 
-def _first_bytes(path: Path, address: str, count: int = 16) -> bytes:
+def _first_bytes(path: Path, address: str) -> bytes:
+    return _fetched(path, address, 16)[0]
+
+
+def _fetched(path: Path, address: str, count: int) -> tuple[bytes, Message]:
+    """Return the first bytes of what lies at an address, and what its server says of it.
+
+    Raises InputError, without secrets, where it cannot be had.
+    """
     scheme, _, rest = address.partition("://")
     user, at, plain = rest.rpartition("@") if "@" in rest.partition("/")[0] else ("", "", rest)
     headers = {"Range": f"bytes=0-{count - 1}"}
@@ -94,7 +122,7 @@ def _first_bytes(path: Path, address: str, count: int = 16) -> bytes:
     request = urllib.request.Request(f"{scheme}://{plain}", headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            return bytes(answer.read(count))
+            return bytes(answer.read(count)), answer.headers
     except urllib.error.HTTPError as error:
         error.close()
         raise InputError(

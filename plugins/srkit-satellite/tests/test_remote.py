@@ -2,6 +2,7 @@
 
 import json
 import threading
+import zlib
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -44,6 +45,8 @@ class Served(BaseHTTPRequestHandler):
         if given:
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")
         self.send_header("Accept-Ranges", "bytes")
+        if self.server.marked:
+            self.send_header("ETag", f'"{zlib.crc32(data):x}"')
         self.send_header("Content-Length", str(stop - start))
         self.end_headers()
         if body:
@@ -59,10 +62,10 @@ def serve(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
     @contextmanager
-    def serving(content, secret=""):
+    def serving(content, secret="", *, marked=True):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Served)
         server.content = {f"/{name}": data for name, data in content.items()}
-        server.secret, server.asked = secret, []
+        server.secret, server.asked, server.marked = secret, [], marked
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -175,8 +178,48 @@ def test_machine_that_does_not_answer_is_a_sentence(tmp_path, capsys, monkeypatc
     assert "cannot be reached" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", [["--resume"], ["--skip-existing"]])
-def test_what_would_have_to_be_kept_is_refused(tmp_path, capsys, option):
+def test_shards_of_an_address_become_the_output_of_the_file(scene, serve, tmp_path, capsys):
+    whole, out = tmp_path / "whole.tif", tmp_path / "out.tif"
+    with serve({"scene.tif": scene.read_bytes()}) as (address, _):
+        arguments = ["upscale", f"{address}/scene.tif", "--model", "bicubic", "--allow-remote", "-o"]
+        assert run([*arguments, str(whole)]) == 0
+        for number in (1, 2, 3):
+            assert run([*arguments, str(out), "--shard", f"{number}/3"]) == 0, capsys.readouterr().err
+        assert run(["merge", str(out)]) == 0, capsys.readouterr().err
+    assert out.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.tif", "whole.tif"]
+
+
+def test_shards_of_what_has_changed_since_are_not_joined(scene, serve, tmp_path, capsys):
+    out, content = tmp_path / "out.tif", {"scene.tif": scene.read_bytes()}
+    with serve(content) as (address, _):
+        arguments = ["upscale", f"{address}/scene.tif", "--model", "nearest", "--allow-remote", "-o", str(out)]
+        assert run([*arguments, "--shard", "1/2"]) == 0
+    other = content["scene.tif"][:-1] + b"\0"
+    with serve({"scene.tif": other}) as (moved, _):
+        assert run([argument.replace(address, moved) for argument in arguments] + ["--shard", "2/2"]) == 2
+    assert "other work was begun there" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("option", [["--resume"], ["--shard", "1/2"]])
+def test_what_no_later_run_would_know_again_is_refused(scene, serve, tmp_path, capsys, option):
+    with serve({"scene.tif": scene.read_bytes()}, marked=False) as (address, _):
+        arguments = [
+            "upscale",
+            f"{address}/scene.tif",
+            "--model",
+            "nearest",
+            "--allow-remote",
+            "-o",
+            str(tmp_path / "o"),
+        ]
+        assert run([*arguments, *option]) == 2
+    assert "does not say when it changed" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("option", [["--shard", "1/2"], ["--skip-existing"]])
+def test_what_would_have_to_be_written_down_is_refused(tmp_path, capsys, option):
     arguments = [
         "upscale",
         "https://127.0.0.1:9/x.tif?sig=SECRET",

@@ -10,7 +10,7 @@ from typing import Self
 
 from srkit.domain import Item, Skipped
 from srkit.errors import InputError, UsageError
-from srkit.files import is_address
+from srkit.files import is_address, is_private_address
 from srkit.plugins import relate
 from srkit.upscaling.making.naming import is_manifest
 from srkit.upscaling.session import Session, without_outputs
@@ -43,10 +43,15 @@ class Inputs:
         """Whether there is one file, whose output may be named."""
         return len(self.roots) == 1 and self.named
 
-    def check_kept(self, kept: bool) -> None:
-        """Raise UsageError for an address whose work were to be kept: its time is unknown, its query may be secret."""
-        if kept and any(is_address(root) for root in self.roots):
-            raise UsageError("what lies at an address is done in one go; fetch it, or leave --resume and its like out")
+    def check_addresses(self, *, listed: bool, shared: bool) -> None:
+        """Raise UsageError for addresses in a manifest, which knows files, and for secret ones that others open."""
+        if listed and any(is_address(root) for root in self.roots):
+            raise UsageError("a manifest knows files, and no addresses; fetch it, or leave --skip-existing out")
+        if shared and any(is_private_address(root) for root in self.roots):
+            raise UsageError(
+                "shards are joined by a process that is told the address without its user and query, which may be "
+                "private; fetch it, or leave --shard out"
+            )
 
     def find(self, session: Session, domain: str | None, hint: str | None = None) -> list[Found]:
         """Return what is found, each once; with several inputs, items know one another.

@@ -53,7 +53,9 @@ def upscale(path: str | Path | Sequence[str | Path], out: str | Path, **asked: U
     request = Request.of_call(asked)
     session, course = request.session, request.course
     inputs, out = Inputs.of_call(path), Path(out)
-    inputs.check_kept(bool(request.keeping.keeps or course.manifest or course.skip_existing))
+    inputs.check_addresses(
+        listed=bool(course.manifest or course.skip_existing), shared=request.keeping.shard is not None
+    )
     info = model_named(session.plugins, request.choice.model)  # its domain settles what an item may be
     found = inputs.find(session, request.choice.domain, info.domain if info else None)
     found = inputs.without_outputs(found, out)

@@ -20,6 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from srkit.errors import UsageError
+from srkit.files import is_address
 from srkit.grid import Slab, Window
 from srkit.image import Array
 from srkit.upscaling.enlarging.slabs import StoredSlab
@@ -225,12 +226,15 @@ def head_of(folder: Path) -> dict[str, Any] | None:
 def work_of(paths: Sequence[Path], **parts: Any) -> dict[str, Any]:
     """Return what a piece of work is: its inputs' names, sizes, times and headers, and what else decides the result.
 
-    Folders do not count: machines may see the same disk at different places.
+    Folders do not count: machines may see the same disk at different places. What an address holds must be told in
+    `parts`.
     """
     return {"inputs": [_trace(path) for path in paths], **parts}
 
 
 def _trace(path: Path) -> list[Any]:
+    if is_address(path):
+        return [path.name]
     status = path.stat()
     if not path.is_file():
         return [path.name, status.st_mtime_ns]

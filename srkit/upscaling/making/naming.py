@@ -11,6 +11,7 @@ from pathlib import Path
 
 from srkit.domain import Item
 from srkit.errors import UsageError, nearest_known
+from srkit.files import is_address
 
 FIELDS = ("stem", "scale")
 MANIFEST = "srkit-manifest.jsonl"
@@ -95,7 +96,9 @@ def check_target(target: Path, item: Item, inputs: frozenset[FileId], *, overwri
 
 
 def is_there(target: Path, item: Item) -> bool:
-    """Tell whether an output is there that is no older than its inputs."""
+    """Tell whether an output is there that is no older than its inputs; of those at addresses that is not known."""
+    if is_address(item.path):
+        return False
     files = [target] if target.is_file() else list(target.rglob("*")) if target.is_dir() and not item.suffix else []
     times = [path.stat().st_mtime_ns for path in files if path.is_file()]
     newest = max(path.stat().st_mtime_ns for path in (*item.paths, *item.mosaic))

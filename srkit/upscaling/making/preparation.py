@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from srkit.domain import Finding, Item
 from srkit.errors import PluginError, RecipeError, UsageError
+from srkit.files import is_address
 from srkit.grid import Window
 from srkit.image import OutputPlan, Source
 from srkit.upscaling.enlarging.engine import Job, prepare
@@ -23,6 +24,11 @@ from srkit.upscaling.planning.enlarger import Enlarger
 from srkit.upscaling.planning.plan import narrowed, output_plan, provenance, scale_text
 from srkit.upscaling.planning.region import cut
 from srkit.upscaling.routing.route import Route
+
+NAMELESS = (
+    "the other machine does not say when it changed, so that no later run would know it again; fetch it, or leave "
+    "--resume and --shard out"
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -131,8 +137,11 @@ def _on_region(item: Item, job: Job, manner: Manner) -> tuple[Job, tuple[Finding
 
 def _journal(order: Order, job: Job, enlarger: Enlarger) -> Journal:
     item, manner, target = order.item, order.manner, order.target
+    if is_address(item.path) and not item.identity:
+        raise UsageError(f"{item.path}: {NAMELESS}")
     work = work_of(
         (*item.paths, *item.mosaic),
+        identity=item.identity,
         model=[enlarger.name, enlarger.sha256, str(enlarger.choice), enlarger.strength, len(job.stages)],
         scale=scale_text(enlarger),
         shape=job.grid.shape,

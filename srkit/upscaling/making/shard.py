@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from srkit.errors import UsageError
+from srkit.files import is_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ def repeatable(call: Mapping[str, Any]) -> dict[str, Any]:
     if model is not None and not isinstance(model, str | Path):
         raise UsageError("shards are joined by another process, which must find the model: give its name or file")
     roots = call["path"] if isinstance(call["path"], list | tuple) else [call["path"]]
-    places: dict[str, Any] = {"path": [str(Path(root).absolute()) for root in roots]}
+    places: dict[str, Any] = {
+        "path": [str(root if is_address(Path(root)) else Path(root).absolute()) for root in roots]
+    }
     places["out"] = str(Path(call["out"]).absolute())
     if model is not None and Path(model).is_file():
         places["model"] = str(Path(model).absolute())
