@@ -15,7 +15,7 @@ from srkit_medical.dicom import compressing, lineage, scrub, uids
 from srkit_medical.dicom.derived import DerivedSlice
 from srkit_medical.dicom.geometry import Plane
 from srkit_medical.dicom.grouping import Series
-from srkit_medical.dicom.storage import Layout
+from srkit_medical.dicom.storage import TABLED, Layout
 
 SERIES_NUMBER_OFFSET = 9000
 TEXT_LENGTH = 64
@@ -77,6 +77,8 @@ def set_rescale(dataset: Dataset, series: Series, plan: OutputPlan) -> None:
 
     What was stated about the old samples goes: a mapping to real-world values, private scales.
     """
+    if series.first.table is not None:
+        _set_tabled(dataset)
     if not series.is_rescaled_by_slice:
         return
     nested = list(scrub.nested_datasets(dataset))
@@ -87,6 +89,15 @@ def set_rescale(dataset: Dataset, series: Series, plan: OutputPlan) -> None:
     groups = [item for data in nested for item in data.get("PixelValueTransformationSequence") or ()]
     for data in groups or (dataset,):
         data.RescaleSlope, data.RescaleIntercept = ds(plan.encoding.slope), ds(plan.encoding.intercept)
+
+
+def _set_tabled(dataset: Dataset) -> None:
+    """Say that samples are the values now, which a table made of those of the source."""
+    kind = dataset.ModalityLUTSequence[0].get("ModalityLUTType")
+    del dataset.ModalityLUTSequence
+    dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = "1", "0", str(kind or "US")
+    dataset.BitsAllocated, dataset.BitsStored = TABLED.allocated, TABLED.stored
+    dataset.HighBit, dataset.PixelRepresentation = TABLED.stored - 1, int(TABLED.signed)
 
 
 def set_pixels(dataset: Dataset, stored: Array, layout: Layout, syntax: UID) -> None:

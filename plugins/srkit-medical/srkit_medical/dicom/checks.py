@@ -131,11 +131,16 @@ def check_loss(case: Evidence) -> Iterator[Fault]:
 
 def check_samples(case: Evidence) -> Iterator[Fault]:
     """Expect as many samples as Rows and Columns say, in the bits that BitsStored says, with meanings unchanged."""
-    keywords = (
-        "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel",
-        "PhotometricInterpretation", "PixelPaddingValue",
-    )  # fmt: skip
+    keywords = ("SamplesPerPixel", "PhotometricInterpretation", "PixelPaddingValue")
     yield from (("10", f"{k} is not the source's") for k in keywords if _differs(case, k))
+    layout = _layout(case)
+    stored = {
+        "BitsAllocated": layout.allocated, "BitsStored": layout.stored, "HighBit": layout.stored - 1,
+        "PixelRepresentation": int(layout.signed),
+    }  # fmt: skip
+    yield from (("10", f"{k} is not the source's") for k, true in stored.items() if case.output.get(k, 0) != true)
+    if case.output.get("ModalityLUTSequence"):
+        yield "D14", "a table is still there, though samples are values already"
     yield from check_rescale(case.output, case.source, case.series)
     if (case.output.get("Rows"), case.output.get("Columns")) != case.plan.grid.shape[1:]:
         yield "W5", "Rows and Columns are not those of the plan"
@@ -143,7 +148,7 @@ def check_samples(case: Evidence) -> Iterator[Fault]:
     if samples is None:
         yield "W5", "there are not as many samples as Rows and Columns say"
         return
-    low, high = _layout(case).limits
+    low, high = layout.limits
     if samples.min() < low or samples.max() > high:
         yield "10", "samples go beyond BitsStored"
 
@@ -153,7 +158,8 @@ def check_rescale(output: Dataset, source: Dataset, series: Series) -> Iterator[
     wanted = common_rescale(series.instances)
     for keyword, number in zip(("RescaleSlope", "RescaleIntercept"), wanted, strict=True):
         kept = (keyword in output) == (keyword in source) and output.get(keyword) == source.get(keyword)
-        if not (is_close(numbers(output, keyword), [number]) if series.is_rescaled_by_slice else kept):
+        is_new = series.is_rescaled_by_slice or series.first.table is not None
+        if not (is_close(numbers(output, keyword), [number]) if is_new else kept):
             yield "D13", f"{keyword} is not what the samples are stored with"
 
 

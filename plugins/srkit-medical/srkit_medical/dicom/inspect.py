@@ -11,6 +11,7 @@ from srkit_medical.dicom.source import DicomSource
 
 _NOTES: dict[str, tuple[Literal["info", "own", "warning"], str, str]] = {
     "interpolated": ("warning", "was interpolated by the scanner: fewer samples were acquired than stored", "D21"),
+    "table": ("info", "maps its samples to values by a table; the output stores the values themselves", "D14"),
     "monochrome1": ("info", "is shown with white for low values (MONOCHROME1); values are kept as they are", "D14"),
     "lossy": ("warning", "was compressed with loss; artefacts are sharpened as well", ""),
     "half-rescale": ("warning", "has only one of RescaleSlope and RescaleIntercept; 1 or 0 stands in", "D13"),

@@ -23,7 +23,17 @@ from srkit_medical.dicom.reading import (
     quiet,
     read_header,
 )
-from srkit_medical.dicom.storage import Layout, check_size, layout_of, padding_of, rescale_of, shape_of
+from srkit_medical.dicom.storage import (
+    TABLED,
+    Layout,
+    Table,
+    check_size,
+    layout_of,
+    padding_of,
+    rescale_of,
+    shape_of,
+    table_of,
+)
 from srkit_medical.dicom.uids import CREATOR
 
 CLASSES = {
@@ -115,6 +125,8 @@ class Instance:
         All values of ImageType, of FrameType for a frame.
     images
         ImagesInAcquisition.
+    table
+        By which stored samples of the file become those that `layout` speaks of; None where they are the same.
     description
         SeriesDescription, to be matched and never told.
     philips_scale
@@ -147,6 +159,7 @@ class Instance:
     tile: Tile | None = None
     image_type: tuple[str, ...] = ()
     images: int | None = None
+    table: Table | None = field(default=None, repr=False)
     description: str = field(default="", repr=False)
 
     @property
@@ -223,6 +236,8 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
     """Return what `elements` say of one slice. Raises UnfitError where that is not enough or not usable."""
     domain = CLASSES.get(sop_class) or ENHANCED[sop_class]
     shape, layout = shape_of(elements), layout_of(elements)
+    table = table_of(elements, layout)
+    layout = layout if table is None else TABLED
     slope, intercept, notes = rescale_of(elements)
     return Instance(
         path=path,
@@ -250,6 +265,7 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
         philips_scale=_philips_scale_of(elements),
         image_type=elements.texts("ImageType"),
         images=elements.whole("ImagesInAcquisition"),
+        table=table,
         description=elements.text("SeriesDescription"),
     )
 

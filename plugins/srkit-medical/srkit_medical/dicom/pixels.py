@@ -56,6 +56,8 @@ def read_stored(instance: Instance, opened: FileDataset | None = None) -> Array:
     samples = _decoded(instance, opened)
     if samples.shape != instance.shape or samples.dtype.kind not in "iu":
         raise InputError(f"{instance.path}: its pixels decode to {samples.shape}, its header says {instance.shape}")
+    if instance.table is not None:
+        return instance.table.of(samples)
     stored: Array = samples.astype(instance.layout.dtype)
     if stored.dtype != samples.dtype and not np.array_equal(stored, samples):
         raise InputError(f"{instance.path}: its pixels do not fit {instance.layout.dtype}, as its header says")

@@ -177,11 +177,11 @@ class Elements:
     """Typed access to a data set: a missing or empty element is None, an unreadable one raises UnfitError."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
 
     def _raw(self, keyword: str) -> Any:
         try:
-            value = self._dataset.get(keyword)
+            value = self.dataset.get(keyword)
         except READ_ERRORS:
             raise UnfitError(f"has an unreadable {named(keyword)}") from None
         return None if value is None or value == "" else value
@@ -222,14 +222,18 @@ class Elements:
     def by_tag(self, tag: int) -> str:
         """Return an element that has no keyword as text, empty where there is none."""
         try:
-            element = self._dataset.get(tag)
+            element = self.dataset.get(tag)
             return "" if element is None else str(element.value)
         except READ_ERRORS:
             return ""
 
+    def has_items(self, keyword: str) -> bool:
+        """Tell whether a sequence is there with something in it."""
+        return bool(self._raw(keyword))
+
     def has(self, keyword: str) -> bool:
         """Tell whether the element is there, empty or not."""
-        return keyword in self._dataset
+        return keyword in self.dataset
 
 
 def named(keyword: str) -> str:

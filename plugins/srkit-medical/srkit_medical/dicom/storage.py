@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydicom.pixels import apply_modality_lut
 from pydicom.uid import UID
 
-from srkit_medical.dicom.reading import Elements, UnfitError, named
+from srkit.image import Array
+from srkit_medical.dicom.reading import READ_ERRORS, Elements, UnfitError, named
 
 LARGEST_SIDE = 16384
 
@@ -71,10 +73,43 @@ def check_size(pixel_bytes: int | None, shape: tuple[int, int], layout: Layout, 
         raise UnfitError(f"claims {rows} x {columns} samples in {pixel_bytes} bytes")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A modality lookup table (PS3.3, C.11.1): what each stored sample from `first` on means, as ``uint16``."""
+
+    first: int
+    values: Array
+
+    def of(self, samples: Array) -> Array:
+        """Return what samples mean."""
+        found: Array = self.values[samples.astype(np.int64) - self.first]
+        return found
+
+
+TABLED = Layout(16, 16, signed=False)
+"""How values that come from a table are stored in an output, which has none."""
+
+
+def table_of(elements: Elements, layout: Layout) -> Table | None:
+    """Return the table by which a file maps its samples; None without one. Raises UnfitError for an unusable one."""
+    if not elements.has_items("ModalityLUTSequence"):
+        return None
+    if layout.allocated > 16 or elements.has("PixelPaddingValue"):
+        raise UnfitError("maps its values by a table, which is not treated together with padding or beyond 16 bits")
+    low, high = layout.limits
+    try:
+        values = apply_modality_lut(np.arange(low, high + 1), elements.dataset).astype(np.int64)
+    except READ_ERRORS:
+        raise UnfitError("maps its values by a table that cannot be read") from None
+    if values.min() < 0 or values.max() > TABLED.limits[1]:
+        raise UnfitError("maps its values by a table of more than 16 bits")
+    return Table(low, values.astype(TABLED.dtype))
+
+
 def rescale_of(elements: Elements) -> tuple[float, float, frozenset[str]]:
-    """Return slope and intercept, 1 and 0 where a file names none, and notes. Raises UnfitError for other maps."""
-    if elements.has("ModalityLUTSequence"):
-        raise UnfitError("maps its values by a table (ModalityLUTSequence), which is not treated yet")
+    """Return slope and intercept, 1 and 0 where a file names none, and notes. Raises UnfitError for a slope of 0."""
+    if elements.has_items("ModalityLUTSequence"):
+        return 1.0, 0.0, frozenset({"table"})
     slope, intercept = elements.number("RescaleSlope"), elements.number("RescaleIntercept")
     if slope == 0:
         raise UnfitError(f"has a {named('RescaleSlope')} of 0")
