@@ -90,6 +90,8 @@ def _print(table: EvaluationTable, root: Path) -> None:
         known = [name for name in table.metrics if any(isfinite(row.metrics.get(name, nan)) for row in table.rows)]
         rows = [[model, *(_number(table.means[model][name], name) for name in known)] for model in table.models]
         print_table(["model", *(_title(name) for name in known)], rows, title=_caption(table, len(items)))
+        if known and len({row.subject for row in table.rows}) > 1:
+            _print_intervals(table, known[0])
     if len(items) > 1:
         first = table.metrics[0]
         found = {(row.item, row.model): row.metrics[first] for row in table.rows}
@@ -100,9 +102,28 @@ def _print(table: EvaluationTable, root: Path) -> None:
         print_table(["item", *table.models], rows, title=f"{_title(first)} of each item")
     if items:
         print(f"Data range of PSNR and SSIM: {table.range_note}.")
+    for name, count in table.trained_on.items():
+        say(f"warning: {name} was trained on {count} of these items; its figures do not say how it does on others")
     for entry in table.skipped:
         place = "" if entry.item in entry.reason else f"{entry.item}: "
         say(f"error: {place}{entry.reason}")
+
+
+def _print_intervals(table: EvaluationTable, metric: str) -> None:
+    """Print how the first figure spreads over subjects."""
+    found = {model: table.summary(model, metric) for model in table.models}
+    rows = [
+        [
+            model,
+            _number(of["mean"], metric),
+            f"{_number(of['low'], metric)} to {_number(of['high'], metric)}",
+            *(_number(of[name], metric) for name in ("sd", "median", "worst")),
+        ]
+        for model, of in found.items()
+    ]
+    number = max(int(of["subjects"]) for of in found.values())
+    title = f"{_title(metric)} over {number} subjects, one number each; interval of the mean at 95 %"
+    print_table(["model", "mean", "interval", "sd", "median", "worst"], rows, title=title)
 
 
 def _title(metric: str) -> str:
@@ -111,7 +132,12 @@ def _title(metric: str) -> str:
 
 def _caption(table: EvaluationTable, items: int) -> str:
     names = ", ".join(str(step.get("name", step)) for step in table.degradation) or "by its domain's physics"
-    return f"x{table.scale}, degraded {names}; " + ("one item" if items == 1 else f"mean of {items} items")
+    return f"x{table.scale}, degraded {names}; " + ("one item" if items == 1 else _counted(table, items))
+
+
+def _counted(table: EvaluationTable, items: int) -> str:
+    subjects = len({row.subject for row in table.rows})
+    return f"mean of {items} items" if subjects in (1, items) else f"mean of {subjects} subjects, {items} items"
 
 
 def _number(value: float, metric: str) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from srkit import plugins as verbs
-from srkit.data.ranges import RANGE_NOTE, data_range_of
+from srkit.data.leakage import seen_by, trained_on
 from srkit.domain import Item, Metric, Options, Skipped
 from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError, UsageError
 from srkit.evaluation.reference import Reference, make_reference
@@ -103,12 +104,16 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
     enlargers = _enlargers(plugins, models, items, every, scale)
     terms = _terms(plugins, enlargers, scale, degradation)
     rivals = _rivals(enlargers, terms.scale)
+    known = {e.name: trained_on(Path(name)) for name, e in zip(models, enlargers, strict=True)}
+    subjects = _subjects(items)
     rows: list[EvaluationRow] = []
     for number, item in enumerate(items):
         if progress:
             progress(number, len(items), str(item.path))
         try:
-            rows += _rows_of(plugins, item, every[item.domain], rivals, terms, seed=number)
+            found = _rows_of(plugins, item, every[item.domain], rivals, terms, seed=number)
+            seen = _seen_by(plugins, item, every[item.domain], known)
+            rows += [replace(row, trained_on=row.model in seen, subject=subjects[number]) for row in found]
         except (InputError, ModelError, NetworkOutputError, RecipeError) as error:
             skipped.append(SkippedItem(str(item.path), str(error)))
     if progress:
@@ -119,9 +124,24 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
         rows=tuple(rows),
         skipped=tuple(skipped),
         degradation=tuple(terms.degradation or ()),
-        range_note=RANGE_NOTE,
+        range_note="; ".join(dict.fromkeys(row.range_note for row in rows)),
         higher_is_better=terms.higher_is_better(rows),
     )
+
+
+def _seen_by(plugins: Plugins, item: Item, options: Options, known: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+    """Return the names of the models that were trained on an item."""
+    if not any(known.values()):
+        return ()
+    with closing(verbs.open_source(plugins, item, options)) as source:
+        return seen_by(source, known)
+
+
+def _subjects(items: Sequence[Item]) -> list[str]:
+    """Return a number for the subject or place of each item; one that does not say its group is alone."""
+    groups = [item.group or f"{item.path}\0{item.key}" for item in items]
+    numbers = {group: str(number) for number, group in enumerate(dict.fromkeys(groups), start=1)}
+    return [numbers[group] for group in groups]
 
 
 def _domain_of(models: Sequence[str]) -> str | None:
@@ -231,7 +251,7 @@ def _row_of(
     if block.valid is not None:
         valid = block.valid if valid is None else np.asarray(block.valid & valid)
     sr, hr = reference.as_stored(block.values), reference.hr
-    data_range = data_range_of(hr, valid, reference.encoding)
+    data_range = reference.data_range
     figures = terms.figures(sr, hr, valid, data_range)
     if mask is not None:
         figures |= terms.foreground_figures(sr, hr, valid, mask, data_range)
@@ -246,6 +266,7 @@ def _row_of(
             for i, name in enumerate(channels)
         },
         reference.drawn,
+        range_note=reference.range_note,
     )
 
 

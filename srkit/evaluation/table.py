@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from srkit.evaluation.statistics import summary
 
 Number = float | None
 
@@ -17,8 +17,11 @@ Number = float | None
 class EvaluationRow:
     """Figures of one model on one item, in the item's stored units.
 
-    `data_range` is what PSNR and SSIM refer to; `metrics` holds figures by name, `channels` those of each channel by
-    its own name, where an item has several. `drawn` holds the steps that made LR where they were drawn for the item.
+    `data_range` is what PSNR and SSIM refer to, and `range_note` how it came about; `metrics` holds figures by name,
+    `channels` those of each channel by its own name, where an item has several. `drawn` holds the steps that made LR
+    where they were drawn for the item.
+    `trained_on` says that the model has seen the item, or its pixels under another name, in training. `subject` is a
+    number that items of one subject or place share, and tells nothing of it.
     """
 
     item: str
@@ -27,6 +30,9 @@ class EvaluationRow:
     data_range: float
     channels: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     drawn: tuple[Mapping[str, Any], ...] = ()
+    trained_on: bool = False
+    subject: str = ""
+    range_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +68,25 @@ class EvaluationTable:
         """0 if every item was evaluated, else 4."""
         return 4 if self.skipped else 0
 
+    @property
+    def trained_on(self) -> dict[str, int]:
+        """How many items each model has seen in training; models that saw none are left out."""
+        return {m: n for m in self.models if (n := sum(row.trained_on for row in self.rows if row.model == m))}
+
     def values(self, model: str, metric: str) -> list[float]:
         """Return the figures of a model, item by item."""
         return [row.metrics.get(metric, math.nan) for row in self.rows if row.model == model]
 
     @property
     def means(self) -> dict[str, dict[str, float]]:
-        """Mean over items per model and metric; items without a finite figure do not count."""
+        """Mean over subjects per model and metric; items without a finite figure do not count."""
         return {m: {name: self.summary(m, name)["mean"] for name in self.metrics} for m in self.models}
 
-    def summary(self, model: str, metric: str) -> dict[str, float]:
-        """Return mean, sd, median, worst and the number of items, over finite figures; NaN where there is none."""
-        finite = [value for value in self.values(model, metric) if math.isfinite(value)]
-        if not finite:
-            return {"mean": math.nan, "sd": math.nan, "median": math.nan, "worst": math.nan, "items": 0}
-        worst = min(finite) if self.higher_is_better.get(metric, True) else max(finite)
-        sd = float(np.std(finite, ddof=1)) if len(finite) > 1 else 0.0
-        return {
-            "mean": float(np.mean(finite)),
-            "sd": sd,
-            "median": float(np.median(finite)),
-            "worst": worst,
-            "items": len(finite),
-        }
+    def summary(self, model: str, metric: str) -> Mapping[str, float]:
+        """Return the statistics of one figure over subjects; NaN where no item has a finite one."""
+        subjects = [row.subject or row.item for row in self.rows if row.model == model]
+        better = self.higher_is_better.get(metric, True)
+        return summary(self.values(model, metric), subjects, higher_is_better=better)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; what is no finite number becomes None."""
@@ -106,10 +108,13 @@ class EvaluationTable:
 def _row(row: EvaluationRow) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "item": row.item,
+        **({"subject": row.subject} if row.subject else {}),
         "model": row.model,
         "data_range": row.data_range,
         **_plain(row.metrics),
     }
+    if row.trained_on:
+        figures["trained_on"] = True
     if row.drawn:
         figures["degradation"] = [dict(step) for step in row.drawn]
     if row.channels:

@@ -1,5 +1,7 @@
 import json
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,9 +82,27 @@ def test_models_and_baselines_stand_in_one_table(model, toy_data, toy_plugins):
     assert table.models == ("toy-x2", "nearest", "bicubic", "bspline", "lanczos")
     assert len(table.rows) == 5 * 6
     content = json.loads(table.to_json())
-    assert set(content["summary"]["toy-x2"]["psnr"]) == {"mean", "sd", "median", "worst", "items"}
+    told = {"mean", "low", "high", "sd", "median", "worst", "subjects", "items"}
+    assert set(content["summary"]["toy-x2"]["psnr"]) == told
     assert content["summary"]["bicubic"]["psnr"]["mean"] == pytest.approx(np.mean(table.values("bicubic", "psnr")))
     assert table.summary("bicubic", "mse")["worst"] == max(table.values("bicubic", "mse"))
+
+
+def test_items_that_a_model_was_trained_on_are_told_of(model, toy_data, toy_plugins, save_array, tmp_path):
+    split = json.loads((model.parent / "split.json").read_text())
+    train_paths = {Path(part["item"]["paths"][0]) for part in split["train"]}
+    renamed = toy_data / "z9_renamed.npy"
+    shutil.copy(sorted(train_paths)[0], renamed)
+    table = evaluate(toy_data, models=[str(model)], plugins=toy_plugins)
+    seen = {Path(row.item) for row in table.rows if row.trained_on}
+    assert seen == train_paths | {renamed}
+    assert {row.model for row in table.rows if row.trained_on} == {table.models[0]}
+    assert table.trained_on == {table.models[0]: len(seen)}
+    rows = table.as_dict()["rows"]
+    assert sum(row.get("trained_on", False) for row in rows) == len(seen)
+    elsewhere = tmp_path / "model.safetensors"
+    shutil.copy(model, elsewhere)
+    assert evaluate(toy_data, models=[str(elsewhere)], plugins=toy_plugins).trained_on == {}
 
 
 def test_invalid_samples_do_not_count(save_array, toy_plugins):
@@ -103,6 +123,22 @@ def test_a_broken_item_is_named_and_the_others_are_done(save_array, toy_plugins)
     assert [entry.item for entry in table.skipped] == [str(path.with_name("b_image.npy"))]
     assert table.exit_code == 4
     assert len(table.rows) == 4
+
+
+def test_visits_of_a_subject_are_one_number(save_array, toy_plugins):
+    for name in ("anna_1", "anna_2", "ben_1"):
+        path = save_array(name, (24, 24))
+    table = evaluate(path.parent, scale=Scale(2, 2), degradation=AREA, plugins=toy_plugins)
+    assert {row.item.split("/")[-1]: row.subject for row in table.rows} == {
+        "anna_1.npy": "1",
+        "anna_2.npy": "1",
+        "ben_1.npy": "2",
+    }
+    a, b, c = table.values("bicubic", "psnr")
+    assert table.means["bicubic"]["psnr"] == pytest.approx(((a + b) / 2 + c) / 2)
+    low, high = (table.summary("bicubic", "psnr")[name] for name in ("low", "high"))
+    assert low <= table.means["bicubic"]["psnr"] <= high
+    assert "anna" not in json.dumps([row["subject"] for row in table.as_dict()["rows"]])
 
 
 def test_a_model_of_another_scale_is_refused(model, toy_data, toy_plugins):
