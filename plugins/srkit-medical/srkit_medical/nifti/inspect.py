@@ -94,7 +94,7 @@ def _on_voxels(source: NiftiSource, numbers: Survey) -> Iterator[Finding]:
     if numbers.invalid:
         yield Finding("info", f"has {numbers.invalid} voxels that are no numbers; they stay so in the output", "N11")
     if source.quantity:
-        text = f"is a map of {source.quantity} by its name or description; networks with percentiles refuse it, interpolate it"
+        text = f"is a map of {source.quantity} by its name or description; percentiles do not suit it, interpolate it"
         yield Finding("warning", text, "I5")
     if _may_be_phase(source, numbers):
         yield Finding("warning", "may hold wrapped phase, which must not be interpolated: unwrap it first", "N16")
