@@ -2,8 +2,8 @@
 
 A recipe names a sensor by ``{name: sensor_mtf, sensor: sentinel-2}``; it becomes the core's Gaussian with one response
 for each band. With ``spread: 0.05`` each is drawn anew for every sample from so far around it. Sources: Sentinel-2
-after CNES (sensorsio 1.0.2), `sentinel-2-s2sharp` after the S2Sharp and SupReME codes, the others after the pansharpening
-toolbox of Vivone et al., in the order of the sensor's own bands.
+after CNES (sensorsio 1.0.2), `sentinel-2-s2sharp` after the S2Sharp and SupReME codes, the others after the
+pansharpening toolbox of Vivone et al., in the order of the sensor's own bands.
 """
 
 from __future__ import annotations

@@ -22,6 +22,9 @@ MARKS = (-9999.0, -32768.0, -32767.0, -999.0, -99999.0)
 EMPTY = 0.01
 """Share of pixels that are the lowest or highest number in all bands, beyond which it is no coincidence."""
 
+FEW = 100
+"""Pixels of which nothing can be said."""
+
 SAMPLED_BANDS = 16
 SMALL = 2**20
 PIECES, PIECE = 5, 64
@@ -37,8 +40,7 @@ def suspicions_of(source: RasterSource) -> Iterator[Finding]:
     if not bands:
         return
     values = _looked_at(source.dataset, bands)
-    names = [source.channels[band].name for band in bands]
-    yield from _on_constants(values, names)
+    yield from _on_constants(source, values, bands)
     yield from _on_saturation(source, values, bands)
     if source.validity.kind == "all":
         yield from _on_marks(values)
@@ -64,12 +66,28 @@ def _starts(length: int) -> list[int]:
     return starts
 
 
-def _on_constants(values: Array, names: list[str]) -> Iterator[Finding]:
-    flat = [name for name, band in zip(names, values, strict=True) if band.size > 1 and (band == band.flat[0]).all()]
-    if flat and values[0].size >= 100:
+def _on_constants(source: RasterSource, values: Array, bands: Sequence[int]) -> Iterator[Finding]:
+    if values[0].size < FEW:
+        return
+    empty, flat = [], []
+    for band, numbers in zip(bands, values, strict=True):
+        measured = numbers[np.isfinite(numbers) & (numbers != _mark_of(source, band))]
+        if not measured.size:
+            empty.append(source.channels[band].name)
+        elif (measured == measured[0]).all():
+            flat.append(source.channels[band].name)
+    if empty:
         yield Finding(
-            "warning", f"nothing changes in {', '.join(flat)}: every pixel looked at is the same number", "S10"
+            "warning", f"no pixel looked at in {', '.join(empty)} is data; there is nothing to enlarge", "V10"
         )
+    if flat:
+        text = f"nothing changes in {', '.join(flat)}: every pixel looked at is the same number"
+        yield Finding("warning", text, "S10")
+
+
+def _mark_of(source: RasterSource, band: int) -> float | None:
+    """Return the number that marks a band's pixels as no data."""
+    return source.dataset.nodatavals[band] if source.validity.kind == "nodata" else None
 
 
 def _on_saturation(source: RasterSource, values: Array, bands: Sequence[int]) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from srkit_satellite.findings import inspect_raster
 from srkit_satellite.source import RasterSource
 from srkit_satellite.suspicions import PIECE, PIECES, _looked_at
 
+from srkit.cli.app import run
+
 RNG = np.random.default_rng(0)
 DATA = Path(os.environ.get("SRKIT_DATA", Path(__file__).parents[4] / "shared" / "data")) / "satellite"
 
@@ -64,6 +66,15 @@ def test_a_band_in_which_nothing_changes_is_told(make):
     values = RNG.integers(1, 99, (2, 60, 60)).astype(np.uint16)
     values[1] = 7
     assert "nothing changes in band 2" in told(make("in.tif", values))
+
+
+@pytest.mark.parametrize("nodata", [0, np.nan])
+def test_a_raster_without_any_data_is_told_and_done(make, tmp_path, capsys, reopen, nodata):
+    dtype = np.float32 if nodata else np.uint16
+    path, out = make("empty.tif", np.full((2, 30, 30), nodata, dtype), nodata=nodata), tmp_path / "out.tif"
+    assert run(["upscale", str(path), "-o", str(out), "--model", "bicubic"]) == 0
+    assert "no pixel looked at in band 1, band 2 is data" in " ".join(capsys.readouterr().err.split())
+    assert not reopen(out).dataset_mask().any()
 
 
 def test_little_of_a_large_raster_is_read(make):
