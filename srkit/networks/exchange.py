@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import sys
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -34,10 +38,7 @@ def to_onnx(network: nn.Module) -> bytes:
     axes = {0: "images", **{2 + axis: f"length{axis}" for axis in range(ndim)}}
     written = io.BytesIO()
     try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):  # it prints the graph that it fails at
+        with warnings.catch_warnings(), _stdout_closed():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 plain,
@@ -53,3 +54,17 @@ def to_onnx(network: nn.Module) -> bytes:
         why = str(error).partition("[")[0].strip().rstrip(".")
         raise ModelError(f"a network of type {type(network).__name__} cannot be written as ONNX: {why}") from error
     return written.getvalue()
+
+
+@contextlib.contextmanager
+def _stdout_closed() -> Iterator[None]:
+    """Keep stdout clean: torch's C++ prints the graph that it fails at, past Python's own stream."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
