@@ -120,11 +120,13 @@ class TensorBoard:
         self._writer = SummaryWriter(str(folder))
 
     def on_step(self, report: StepReport) -> None:
-        """Write losses and learning rate where they are due."""
+        """Write losses, learning rate, gradient norms and how a game stands, where they are due."""
         if self._writer is None or not self._every or report.step % self._every:
             return
         for name, value in report.losses.items():
             self._writer.add_scalar(f"loss/{name}", value, report.step)
+        for name, value in report.phase.health.items():
+            self._writer.add_scalar(f"health/{name}", value, report.step)
         self._writer.add_scalar("learning_rate", report.learning_rate, report.step)
 
     def on_validation(self, report: StepReport, found: Figures) -> None:
@@ -146,7 +148,7 @@ class TensorBoard:
 
 @dataclass
 class ProgressReport:
-    """Tells a progress callable ``(done, total, note)`` of every step; the note holds losses, pace and figures."""
+    """Tells a progress callable ``(done, total, note)`` of every step: losses, D's answers, pace and figures."""
 
     call: ProgressCall
     _pace: Pace = field(default_factory=Pace)
@@ -154,8 +156,9 @@ class ProgressReport:
 
     def on_step(self, report: StepReport) -> None:
         """Pass the step on."""
-        losses = " ".join(f"{name} {value:.3g}" for name, value in report.losses.items())
-        note = f"{report.phase.name}: {losses} · {self._pace.tick():.1f} steps/s{self._figures}"
+        game = {name: value for name, value in report.phase.health.items() if name.startswith("D(")}
+        told = " ".join(f"{name} {value:.3g}" for name, value in {**report.losses, **game}.items())
+        note = f"{report.phase.name}: {told} · {self._pace.tick():.1f} steps/s{self._figures}"
         self.call(report.step, report.total, note)
 
     def on_validation(self, report: StepReport, found: Figures) -> None:

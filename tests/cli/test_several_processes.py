@@ -69,6 +69,15 @@ def called(*arguments):
     return CliRunner().invoke(make_app(), ["train", *arguments], prog_name="srkit")
 
 
+def test_a_job_script_says_what_the_command_said(monkeypatch):
+    words = ["train", "--domain", "photo", "--data", "my photos", "--devices", "4", "--nodes", "2", "--print-slurm"]
+    monkeypatch.setattr(sys, "argv", ["srkit", *words])
+    done = called(*words[1:])
+    assert done.exit_code == 0
+    assert "srkit train --domain photo --data 'my photos' --devices 4 --nodes 2 --resume\n" in done.stdout
+    assert "#SBATCH --nodes=2\n" in done.stdout
+
+
 def test_several_machines_must_know_where_to_meet(monkeypatch):
     monkeypatch.delenv("MASTER_ADDR", raising=False)
     done = called("--domain", "photo", "--nodes", "2")

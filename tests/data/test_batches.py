@@ -43,7 +43,7 @@ def opened(toy_plugins):
         group.close()
 
 
-def maker(items, chosen, *, size=4, channels=1, seed=0, augment=True):
+def maker(items, chosen, *, size=4, channels=1, seed=0, augment=True, share=(0, 1)):
     return BatchMaker(
         items,
         patch=chosen.patch,
@@ -52,6 +52,7 @@ def maker(items, chosen, *, size=4, channels=1, seed=0, augment=True):
         seed=seed,
         augment=augment,
         cache=ArrayCache(2**26),
+        share=share,
     )
 
 
@@ -153,6 +154,17 @@ def test_the_batch_of_a_step_depends_on_seed_and_step_alone(opened, toy_data):
     assert torch.equal(one.make(5).lr, other.make(5).lr)
     assert not torch.equal(one.make(5).hr, one.make(6).hr)
     assert not torch.equal(one.make(5).hr, maker(opened(toy_data, chosen), chosen, seed=1).make(5).hr)
+
+
+def test_shares_of_processes_have_no_image_in_common_and_are_together_the_whole_step(opened, toy_data):
+    chosen = pairing(NOISY)
+    items = opened(toy_data, chosen)
+    for step in (0, 5):
+        shares = [maker(items, chosen, size=2, share=(rank, 3)).make(step) for rank in range(3)]
+        whole = maker(items, chosen, size=6).make(step)
+        assert torch.equal(torch.cat([share.lr for share in shares]), whole.lr)
+        assert torch.equal(torch.cat([share.hr for share in shares]), whole.hr)
+        assert len({image.numpy().tobytes() for image in whole.hr}) == 6
 
 
 @pytest.mark.parametrize("workers", [1, 3])

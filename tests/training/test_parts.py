@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from srkit.data.loader import Batch
@@ -20,6 +21,7 @@ from srkit.training.players import Player, Term, adversarial_terms, evaluating
 from srkit.training.records import Log
 from srkit.training.samples import sample_row
 from srkit.training.validation import HeldOut, figures
+from srkit.training.world import World
 
 CPU = Compute(torch.device("cpu"))
 
@@ -161,6 +163,36 @@ def test_only_a_phase_with_an_adversarial_loss_has_two_players(toy_plugins, tmp_
         ["discriminator", "generator"],
     ]
     assert [phase.perceptual for phase in phases] == [False, True]
+
+
+def test_a_frozen_perceptual_network_takes_no_part_in_what_processes_exchange(toy_plugins, tmp_path):
+    weights = {
+        f"{name}.{kind}": torch.rand(64, seen, 3, 3) if kind == "weight" else torch.zeros(64)
+        for name, seen in (("conv1_1", 3), ("conv1_2", 64))
+        for kind in ("weight", "bias")
+    }
+    save_file(weights, tmp_path / "w.safetensors")
+    looks = f"losses.looks={{kind: stvgg16, weights: {tmp_path / 'w.safetensors'}, layers: relu1_2}}"
+    weighed = "phases.0.losses={pixel: 1, looks: 1}"
+    recipe = resolve_recipe(toy_plugins, domain="toy", overrides=[looks, weighed])
+    told = Told()
+    networks = build_networks(toy_plugins, recipe, 1, Compute(torch.device("cpu"), world=told))
+    (phase,) = build_phases(recipe, networks, CPU)
+    frozen = {id(p) for p in networks.losses["looks"].parameters()}
+    assert len(frozen) >= 4
+    assert not any(p.requires_grad for p in networks.losses["looks"].parameters())
+    assert frozen.isdisjoint(id(p) for player in phase.players for p in player.network.parameters())
+    assert told.networks == [networks.generator]
+
+
+class Told(World):
+    """Notes which networks are spread."""
+
+    def __init__(self):
+        self.networks = []
+
+    def spread(self, network):
+        self.networks.append(network)
 
 
 def test_a_device_that_is_not_there_is_a_mistake_of_the_recipe(toy_plugins):

@@ -1,12 +1,15 @@
 """Running mean, ramp, clipping, R1, health, and the guard: each forced."""
 
 import json
+import re
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from srkit.errors import DivergedError
@@ -76,12 +79,19 @@ def test_a_game_of_all_means_resumes_to_the_same_bits(toy_plugins, toy_data, tmp
 
 
 def test_the_log_tells_the_discriminators_health(toy_plugins, toy_data, tmp_path):
-    train(gan(toy_plugins, tmp_path), data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
+    notes = []
+    recipe, tell = gan(toy_plugins, tmp_path), lambda done, total, note: notes.append(note)
+    train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins, progress=tell)
+    assert "D(real)" not in notes[0]
+    assert re.search(r"^gan: .*D\(real\) 0\.\d+ D\(fake\) 0\.\d+ · ", notes[-1])
     lines = {line["step"]: line["health"] for line in entries(tmp_path / "run") if "health" in line}
     assert set(lines[1]) == {"generator gradient"}
     assert set(lines[6]) == {"generator gradient", "discriminator gradient", "D(real)", "D(fake)"}
     assert 0 < lines[6]["D(real)"] < 1
     assert lines[6]["discriminator gradient"] > 0
+    board = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    shown = {event.step: event.value for event in board.Scalars("health/D(real)")}
+    assert shown == pytest.approx({step: lines[step]["D(real)"] for step in (4, 5, 6)})
 
 
 def test_the_running_mean_is_what_is_saved(toy_plugins, toy_data, tmp_path):
@@ -206,6 +216,15 @@ def test_a_slowed_run_that_is_resumed_stays_slow(faulty_plugins, toy_data, tmp_p
     train(None, out=tmp_path / "run", plugins=faulty_plugins, resume=True)
     rates = {line["step"]: line["learning_rate"] for line in entries(tmp_path / "run") if "learning_rate" in line}
     assert rates[6] == 5e-4
+
+
+def test_a_run_that_collapses_goes_back_once_and_then_ends(faulty_plugins, toy_data, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("srkit.training.phase.Flatness", partial(Flatness, 3))
+    recipe = gan(faulty_plugins, tmp_path, overrides=["network={name: flat}", "ema=0"])
+    with pytest.raises(DivergedError, match=r"one flat value for 3 steps.*after a return to the last good") as caught:
+        train(recipe, data=toy_data, out=tmp_path / "run", plugins=faulty_plugins)
+    assert caught.value.exit_code == 6
+    assert "gone back to step 2" in caplog.text
 
 
 def test_one_flat_answer_to_everything_is_a_collapse():
