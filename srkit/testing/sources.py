@@ -9,7 +9,7 @@ from srkit import plugins as calls
 from srkit.domain import Item
 from srkit.errors import UsageError
 from srkit.grid import Window
-from srkit.image import DivisibleSource, Source, working_dtype
+from srkit.image import DivisibleSource, MappableSource, Source, working_dtype
 from srkit.plugins import Plugins
 from srkit.testing.examples import Example
 from srkit.testing.fixtures import ContractFixtures
@@ -74,6 +74,22 @@ class SourceContract(ContractFixtures):
             np.testing.assert_array_equal(block.values, whole.values[:, *window.slices])
             if block.valid is not None and whole.valid is not None:
                 np.testing.assert_array_equal(block.valid, whole.valid[:, *window.slices])
+
+    def test_the_source_that_maps_are_written_after_has_the_same_samples(self, source: Source) -> None:
+        if not isinstance(source, MappableSource):
+            return
+        try:
+            other, suffix = source.for_maps()
+        except UsageError:  # not every item can be said in the format of maps
+            return
+        assert suffix.startswith(".")
+        assert (len(other.channels), other.frames) == (len(source.channels), source.frames)
+        for role, axis in source.roles.items():
+            assert other.grid.shape[other.roles[role]] == source.grid.shape[axis]
+        for frame in range(source.frames):
+            blocks = [each.read(Window.whole(each.grid.shape), frame).values for each in (source, other)]
+            mine, theirs = (np.sort(block.reshape(len(block), -1), axis=1) for block in blocks)
+            np.testing.assert_array_equal(mine, theirs)
 
     def test_extent_holds_the_whole_grid(self, source: Source) -> None:
         assert source.extent.contains(Window.whole(source.grid.shape))
