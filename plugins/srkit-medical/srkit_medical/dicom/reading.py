@@ -30,6 +30,7 @@ READ_ERRORS = (
 """What pydicom and its decoders raise on broken files."""
 
 UNDEFINED = 0xFFFFFFFF
+_FLOATS = (0x0008, 0x0009)  # FloatPixelData, DoubleFloatPixelData
 _LONG_FORMS = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN", b"SQ", b"UT", b"UC", b"UR")
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # file meta or identification, either byte order
 _PIXEL_KEYWORDS = (
@@ -143,9 +144,11 @@ def _pixel_bytes(file: BinaryIO, header: Dataset) -> int | None:
     start = file.read(8)
     if len(start) < 8:
         return None
-    group, _, length = struct.unpack(f"{order}HHL", start)
+    group, element, length = struct.unpack(f"{order}HHL", start)
     if group != 0x7FE0:
         return None
+    if element in _FLOATS:
+        raise UnfitError("stores its samples as floating-point numbers, which a slice of MR, CT or PET never does")
     if not implicit:
         if start[4:6] not in _LONG_FORMS:
             raise ValueError("pixels of an unknown form")

@@ -117,7 +117,22 @@ def _with(**values: object) -> Callable[[Dataset, int], None]:
     return edit
 
 
+def _of_floats(dataset: Dataset, k: int) -> None:
+    dataset.FloatPixelData = dataset.pixel_array.astype("<f4").tobytes()
+    dataset.BitsAllocated = dataset.BitsStored = 32
+    dataset.HighBit = 31
+    del dataset.PixelData
+
+
+def _as_on_the_detector(dataset: Dataset, k: int) -> None:
+    dataset.ImagerPixelSpacing = dataset.PixelSpacing
+    del dataset.PixelSpacing
+
+
 REFUSED = {
+    "floats": (_of_floats, "floating-point"),
+    "one bit": (_with(BitsAllocated=1, BitsStored=1, HighBit=0), "1 of 1 bits"),
+    "spacing of the detector": (_as_on_the_detector, "PixelSpacing (0028,0030)"),
     "no pixels": (_without("PixelData"), "has no pixel data"),
     "no position": (_without("ImagePositionPatient"), "does not say where it lies"),
     "no spacing": (_without("PixelSpacing"), "PixelSpacing (0028,0030)"),
