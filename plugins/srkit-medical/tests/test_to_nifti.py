@@ -172,3 +172,15 @@ def test_rounded_positions_are_met_as_closely_as_they_are_rounded(tmp_path: Path
     last_row = image.shape[1] - 1  # where DICOM begins to count
     places = np.array([image.affine @ [0, last_row, k, 1] for k in range(image.shape[2])])[:, :3] * [-1, -1, 1]
     assert max(np.linalg.norm(places - position, axis=1).min() for position in given) <= 0.1
+
+
+def test_a_window_of_slices_is_where_it_was(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in")
+    whole = upscaled(folder, tmp_path / "whole", "1,1,2", "mri")
+    options = {"mri": {"to": "nifti"}}
+    (result,) = srkit.upscale(
+        folder, tmp_path / "cut", scale="1,1,2", model="nearest", window=":,:,1:4", options=options
+    ).results
+    cut = nibabel.load(result.output)
+    np.testing.assert_array_equal(np.asarray(cut.dataobj), np.asarray(whole.dataobj)[..., 2:8])
+    np.testing.assert_allclose(cut.affine @ [0, 0, 0, 1], whole.affine @ [0, 0, 2, 1], atol=1e-4)
