@@ -31,6 +31,13 @@ OPTIONS = (
         "mirror)",
         choices=("auto", "none"),
     ),
+    Option(
+        "stac",
+        str,
+        "",
+        "write a STAC item (scene.json) beside each output: auto, with the date that the raster states, or the date "
+        "itself, as 2023-08-13T10:00:00Z",
+    ),
     Option("mosaic", bool, False, "write mosaic.vrt too, which opens all outputs of the call as one image"),
     Option("allow_remote", bool, False, "read a GeoTIFF at an address (https://…) piece by piece, without fetching it"),
     Option("allow_vrt", bool, False, "treat virtual rasters (.vrt) too; such a file can read any file of this machine"),

@@ -23,6 +23,7 @@ from srkit_satellite.cog import write_cog
 from srkit_satellite.opening import GDAL_ERRORS, LEAST_CACHE, cause_of, provide_cache
 from srkit_satellite.sidecar import write_sidecar
 from srkit_satellite.source import RasterSource
+from srkit_satellite.stac import StacItem, item_path
 
 HARDLY_FREE = 2**20
 ROOM, COG_ROOM = 1.4, 2.8  # times the samples: a mask and overviews, and for a COG all of it twice
@@ -46,7 +47,16 @@ class GeoTiffSink:
     def __init__(self, target: Path, source: RasterSource, plan: OutputPlan) -> None:
         self.blueprint = blueprint_of(source, plan)
         self.slab = Slab(0, self.blueprint.layout.slab_rows)
-        self.side_files = (f"{target.name}.aux.xml", f"{target.name}.msk", f"{target.name}.ovr", f"{target.stem}.tfw")
+        self.side_files: tuple[str, ...] = (
+            f"{target.name}.aux.xml",
+            f"{target.name}.msk",
+            f"{target.name}.ovr",
+            f"{target.stem}.tfw",
+        )
+        self._stac = StacItem.of(source, self.blueprint, "" if plan.map_kind else str(plan.options.get("stac", "")))
+        if self._stac is not None:
+            self.side_files += (item_path(target).name,)
+        self._agreement: Mapping[str, Any] = {}
         self._target = target
         self._plain = target.with_name(f"{target.name}.plain") if self.blueprint.cog else target
         self._source = source.path
@@ -76,6 +86,7 @@ class GeoTiffSink:
 
     def conclude(self, agreement: Mapping[str, Any]) -> None:
         """Say how far the output, degraded again, is its input."""
+        self._agreement = agreement
         with self._guarded():
             self._dataset.update_tags(SRKIT_CONSISTENCY=json.dumps(agreement, sort_keys=True, ensure_ascii=False))
 
@@ -93,6 +104,8 @@ class GeoTiffSink:
             if self.blueprint.cog:
                 self._copy()
             write_sidecar(self._target, self.blueprint, self._source)
+            if self._stac is not None:
+                self._stac.write(self._target, self._agreement)
 
     def _give_up(self) -> None:
         if self._dataset is None:
