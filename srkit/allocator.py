@@ -31,3 +31,24 @@ def tune_allocator() -> bool:
         return all(library.mallopt(parameter, value) for parameter, value in wishes.items())
     except (OSError, AttributeError):
         return False
+
+
+class _Heap(ctypes.Structure):
+    """``struct mallinfo2`` of <malloc.h>."""
+
+    _fields_ = (
+        *((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks")),
+        *((name, ctypes.c_size_t) for name in ("uordblks", "fordblks", "keepcost")),
+    )
+
+
+def kept_bytes() -> int:
+    """Return what the C library keeps of the process's memory for blocks to come; 0 where it does not say."""
+    if platform.libc_ver()[0] != "glibc":
+        return 0
+    try:
+        ask = ctypes.CDLL("libc.so.6").mallinfo2
+    except (OSError, AttributeError):  # before glibc 2.33
+        return 0
+    ask.restype = _Heap
+    return int(ask().fordblks)

@@ -2,7 +2,7 @@ import platform
 import subprocess
 import sys
 
-from srkit.allocator import tune_allocator
+from srkit.allocator import kept_bytes, tune_allocator
 
 FAULTS = """
 import resource, sys
@@ -41,3 +41,17 @@ def test_an_import_tunes_nothing() -> None:
     code = "import sys, srkit, srkit.api; print('srkit.allocator' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert said.strip() == "False"
+
+
+def test_what_was_given_back_is_kept_for_blocks_to_come() -> None:
+    code = """
+from srkit.allocator import kept_bytes, tune_allocator
+if tune_allocator():
+    import numpy as np
+    array, end = np.ones(2**25), np.ones(1)
+    before = kept_bytes()
+    del array
+    assert kept_bytes() - before >= 2**27, (before, kept_bytes())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert kept_bytes() >= 0

@@ -27,7 +27,8 @@ def print_forecast(result: ItemResult) -> None:
         "size": f"{size_text(forecast.raw_bytes)} of samples{_of_maps(forecast)}, before compression",
         "disk": f"{size_text(forecast.needed_bytes)} at most while it is made, {size_text(forecast.free_bytes)} free",
         "memory": f"about {size_text(forecast.memory_bytes)} at most",
-        "time": f"about {duration_text(forecast.seconds)} in the network ({forecast.trial}), and files on top",
+        "time": f"about {duration_text(forecast.seconds)} in the network ({forecast.trial}), "
+        f"{duration_text(forecast.files_seconds)} with files",
         "invalid": f"about {forecast.invalid_share:.0%} of the samples; tiles without a valid one are skipped",
         "route": result.route.partition("\n")[0],
     }
@@ -49,7 +50,7 @@ def outline(result: ItemResult) -> str:
         return ""
     refused = any(finding.level == "refusal" for finding in result.findings)
     facts = [_times(forecast.new_shape), size_text(forecast.raw_bytes), f"memory {size_text(forecast.memory_bytes)}"]
-    facts += [duration_text(forecast.seconds), *(["would be refused"] if refused else [])]
+    facts += [duration_text(forecast.seconds + forecast.files_seconds), *(["would be refused"] if refused else [])]
     return f"{result.output}: {', '.join(facts)}"
 
 

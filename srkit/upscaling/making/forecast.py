@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import dataclass, replace
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from srkit.allocator import kept_bytes
 from srkit.grid import Window
-from srkit.image import Block, OutputPlan, Sink, Source
-from srkit.upscaling.enlarging.engine import Job, network_values, read, tile_reading
+from srkit.image import OutputPlan, Sink, Source
+from srkit.upscaling.enlarging.engine import Job, read
+from srkit.upscaling.making.preparation import Prepared
 from srkit.upscaling.making.room import free_bytes, raw_bytes
-from srkit.upscaling.planning.tiles import Asked, Tile
-from srkit.upscaling.routing.cost import bytes_per_sample
+from srkit.upscaling.making.trial import tried
+from srkit.upscaling.planning.tiles import Asked
+from srkit.upscaling.routing.cost import bytes_per_sample, bytes_per_trunk_sample
 
-TRIAL_LENGTH = {1: 4096, 2: 192, 3: 40}
 PROBES, PROBE_LENGTH = 6, 16
-PROGRAM_BYTES = 450 * 2**20  # Python, torch and a format's library, before any image (measured)
+PROGRAM_BYTES = 350 * 2**20  # Python, torch and a format's library, where the system does not say (measured)
+WRITING_BYTES = 16 * 2**20  # what is loaded and kept beside samples once work begins (measured)
+AT_ONCE = 3  # results of tiles: one on its way into slabs, one that waits, one in the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,9 @@ class Forecast:
     memory_bytes
         At most, of the whole process.
     seconds, trial
-        Of the network and what surrounds it, reading and writing not counted; and how that was found.
+        Of the network and what surrounds it; and how that was found.
+    files_seconds
+        Of reading, encoding, compressing, comparing and verifying, part of which goes on beside the network.
     invalid_share
         Of samples, by small probes all over the image.
     """
@@ -59,11 +65,14 @@ class Forecast:
     trial: str
     invalid_share: float
     maps_bytes: int = 0
+    files_seconds: float = 0.0
 
 
-def foresee(job: Job, source: Source, plan: OutputPlan, sink: Sink, target: Path, needed: int) -> Forecast:
-    """Return what `job` would take; `source` is the part of its source that is wanted."""
-    seconds, trial = network_seconds(job, sink.slab.axis)
+def foresee(ready: Prepared, sink: Sink, target: Path, needed: int) -> Forecast:
+    """Return what an output of which all is `ready` would take; `needed` bytes on the disk of `target`."""
+    job, plan, source = ready.job, ready.plan, ready.part
+    memory = memory_of(job, plan, sink)
+    trial = tried(job, plan, ready.compared, sink.slab.axis)
     return Forecast(
         shape=source.grid.shape,
         spacing=source.grid.spacing,
@@ -78,17 +87,12 @@ def foresee(job: Job, source: Source, plan: OutputPlan, sink: Sink, target: Path
         raw_bytes=raw_bytes(plan),
         needed_bytes=needed,
         free_bytes=free_bytes(target),
-        memory_bytes=memory_of(job, plan, sink),
-        seconds=seconds,
-        trial=trial,
+        memory_bytes=memory,
+        seconds=trial.network * tile_samples(job) * _count(job, sink.slab.axis),
+        files_seconds=trial.files * math.prod(source.grid.shape) * plan.frames,
+        trial=trial.words,
         invalid_share=_invalid_share(source),
     )
-
-
-def network_seconds(job: Job, axis: int) -> tuple[float, str]:
-    """Return how long the network takes for all tiles of a job, and how that was measured."""
-    rate, trial = _trial(job)
-    return rate * _count(job, axis) * tile_samples(job), trial
 
 
 def _count(job: Job, axis: int) -> int:
@@ -103,39 +107,34 @@ def tile_samples(job: Job) -> int:
 
 
 def memory_of(job: Job, plan: OutputPlan, sink: Sink) -> int:
-    """Return the tile in the network, the slabs that wait for the rest of their tiles, and what is always there."""
-    axis, factors = sink.slab.axis, job.fitted.factors
-    along = min(job.route.tile[axis] * factors[axis] + 2 * sink.slab.size, plan.grid.shape[axis])
-    per_row = math.prod(plan.grid.shape) // plan.grid.shape[axis] * len(plan.channels) * plan.encoding.dtype.itemsize
-    network = bytes_per_sample(job.fitted, job.route.device) * tile_samples(job)
-    return PROGRAM_BYTES + network + per_row * along + int(getattr(sink, "cache", 0))
+    """Return what the process has by now, and will have of tiles, of slabs that wait for them, and of blocks."""
+    axis, itemsize = sink.slab.axis, plan.encoding.dtype.itemsize
+    rows = plan.grid.shape[axis]
+    per_row = math.prod(plan.grid.shape) // rows * len(plan.channels) * itemsize
+    open_slabs = math.ceil(job.route.tile[axis] * job.fitted.factors[axis] / sink.slab.size) + 1
+    slabs = per_row * min(rows, open_slabs * sink.slab.size)
+    read = math.prod(job.source.grid.shape) * len(job.source.channels) * job.source.encoding.dtype.itemsize
+    cache = max(getattr(holder, "cache", 0) for holder in (sink, job.source))
+    return _resident() + WRITING_BYTES + _of_tiles(job) + slabs + min(cache, read + raw_bytes(plan))
 
 
-def _trial(job: Job) -> tuple[float, str]:
-    """Return seconds per input sample of a tile, and how they were measured: on a small tile in the middle."""
-    if not job.fitted.image_channels:
-        return 0.0, "nothing for a network to do"
-    length = TRIAL_LENGTH[len(job.fitted.network_axes)]
-    route = replace(job.route, tile=tuple(min(n, length) for n in job.route.tile))
-    with route.applied(job.fitted.generator) as network:
-        small = replace(job, route=route, fitted=replace(job.fitted, generator=network), stages=())
-        tile = _middle(small)
-        block = read(small.source, tile_reading(small, tile), 0)
-        seconds = min(_seconds(small, tile, block) for _ in range(2))
-    size = " x ".join(map(str, tile.window.shape))
-    return seconds / tile.window.size, f"a tile of {size} took {seconds:.3g} s here"
+def _of_tiles(job: Job) -> int:
+    """Return the bytes of a tile in the network, and of those that wait for it or were there before."""
+    samples, fitted = tile_samples(job), job.fitted
+    if job.route.tail:
+        return bytes_per_trunk_sample(fitted, job.route.device) * samples
+    result = 4 * math.prod(fitted.factors) * len(job.source.channels) * samples
+    waiting = min(AT_ONCE, math.prod(len(axis.tiles()) for axis in job.axes))
+    return (bytes_per_sample(fitted, job.route.device) * samples if fitted.image_channels else 0) + waiting * result
 
 
-def _seconds(job: Job, tile: Tile, block: Block) -> float:
-    begin = time.perf_counter()
-    network_values(job, tile, 0, block)
-    return time.perf_counter() - begin
-
-
-def _middle(job: Job) -> Tile:
-    chosen = [tiles[len(tiles) // 2] for tiles in (axis.tiles() for axis in job.axes)]
-    window = Window(tuple(t.start for t in chosen), tuple(t.stop for t in chosen))
-    return Tile(window, Window(tuple(t.core[0] for t in chosen), tuple(t.core[1] for t in chosen)))
+def _resident() -> int:
+    """Return the memory that is in use in this process, whose libraries are loaded by now."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return PROGRAM_BYTES
+    return max(0, pages * os.sysconf("SC_PAGE_SIZE") - kept_bytes())
 
 
 def _invalid_share(source: Source) -> float:

@@ -98,7 +98,7 @@ def foreseen(order: Order) -> Product:
     needed = needed_bytes(sink, ready.plan, spooled=manner.keeping.keeps) + manner.disk.reserved
     refused = shortage(target, needed)
     findings = (*ready.findings, Finding("refusal", refused, "L12")) if refused else ready.findings
-    forecast = foresee(ready.job, ready.part, ready.plan, sink, target, needed)
+    forecast = foresee(ready, sink, target, needed)
     return Product(findings, ready.job.route, forecast=forecast)
 
 

@@ -51,6 +51,7 @@ def test_a_forecast_comes_true_and_leaves_nothing(
     assert forecast.needed_bytes == result.nbytes * (2 if "shard" in more or "resume" in more else 1)
     assert set(seen) == {forecast.tiles}
     assert forecast.seconds > 0
+    assert forecast.files_seconds > 0
     assert "tile of" in forecast.trial
     assert forecast.memory_bytes > result.nbytes
 
