@@ -206,9 +206,9 @@ def evaluate(
 ) -> EvaluationTable:
     """Degrade the high-resolution items at `path`, upscale them again, and compare.
 
-    `more` as `srkit.evaluation.evaluate` takes it: `models`, `domain`, `degradation`, `options`, `progress`.
-    The interpolations (nearest, bicubic, B-spline, Lanczos) are always in the table. Raises SrkitError as `upscale`
-    does.
+    `more` as `srkit.evaluation.evaluate` takes it: `models`, `domain`, `degradation`, `metrics`, `options`,
+    `progress`. The interpolations (nearest, bicubic, B-spline, Lanczos) are always in the table. Raises SrkitError as
+    `upscale` does.
     """
     from srkit.evaluation import evaluate as job
 

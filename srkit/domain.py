@@ -209,12 +209,14 @@ class Metric:
     """A named figure of merit. `compute(sr, hr, valid, data_range)` takes ``(C, *spatial)`` arrays in stored units.
 
     Where `scaled` is set, it also takes ``scale``, the number of HR samples that an LR sample has along a scaled axis.
+    One `on_request` takes long, or needs what not everybody has: it is computed where its name is asked for.
     """
 
     name: str
     compute: Callable[..., float]
     higher_is_better: bool = True
     scaled: bool = False
+    on_request: bool = False
 
     def of(self, sr: Array, hr: Array, valid: BoolArray | None, data_range: float, scale: float) -> float:
         """Return the figure; `scale` is handed on to those that take it."""

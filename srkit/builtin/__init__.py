@@ -64,7 +64,7 @@ def srkit_losses() -> Sequence[LossFactory]:
 
 @hookimpl(trylast=True)
 def srkit_metrics() -> Sequence[Metric]:
-    """Return PSNR, SSIM, MSE, MS-SSIM, bias, the index of Wang and Bovik, the spectral angle, and ERGAS."""
+    """Return the figures that `srkit.evaluation` computes; ST-LPIPS on request."""
     return [
         Metric("psnr", partial(_metric, "metrics", "psnr")),
         Metric("ssim", partial(_metric, "metrics", "ssim")),
@@ -74,6 +74,7 @@ def srkit_metrics() -> Sequence[Metric]:
         Metric("bias", partial(_metric, "metrics", "bias"), higher_is_better=False),
         Metric("sam", partial(_metric, "spectral", "sam"), higher_is_better=False),
         Metric("ergas", partial(_metric, "spectral", "ergas"), higher_is_better=False, scaled=True),
+        Metric("st_lpips", partial(_metric, "perceptual", "st_lpips"), higher_is_better=False, on_request=True),
     ]
 
 

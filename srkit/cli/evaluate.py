@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from srkit.evaluation import EvaluationTable
 
 TITLES = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM", "sam": "SAM, degrees"}
-TITLES |= {"uiqi": "UIQI", "bias": "bias", "ergas": "ERGAS"}
+TITLES |= {"uiqi": "UIQI", "bias": "bias", "ergas": "ERGAS", "st_lpips": "ST-LPIPS"}
 TITLES |= {"psnr_foreground": "PSNR, dB, foreground", "ssim_foreground": "SSIM, foreground"}
 
 
@@ -39,15 +39,21 @@ def evaluate(
             help="INPUT is the folder of this benchmark (set5, set14) with its LR files in lr_x4: measure on the luma.",
         ),
     ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric", metavar="NAME", help="A figure beside the usual ones, slow or in need of weights: st_lpips."
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Degrade high-resolution items, upscale them again, and compare; the interpolations are always in the table."""
     tune_allocator()
     session = session_of(context)
     if benchmark is not None:
-        table = _benchmark(session, benchmark, path, scale, tuple(model or ()))
+        table = _benchmark(session, benchmark, path, scale, tuple(model or ()), tuple(metric or ()))
     else:
-        table = _evaluate(session, path, scale, tuple(model or ()), domain)
+        table = _evaluate(session, path, scale, domain, tuple(model or ()), tuple(metric or ()))
     if json:
         print_json(table.as_dict())
     else:
@@ -56,7 +62,12 @@ def evaluate(
 
 
 def _evaluate(
-    session: Session, path: Path, scale: str | None, models: tuple[str, ...], domain: str | None
+    session: Session,
+    path: Path,
+    scale: str | None,
+    domain: str | None,
+    models: tuple[str, ...],
+    metrics: tuple[str, ...],
 ) -> EvaluationTable:
     from srkit.api import evaluate as job
 
@@ -66,6 +77,7 @@ def _evaluate(
             path,
             scale=scale,
             models=models,
+            metrics=metrics,
             domain=domain,
             options=options,
             plugins=session.plugins,
@@ -74,14 +86,15 @@ def _evaluate(
 
 
 def _benchmark(
-    session: Session, name: str, folder: Path, scale: str | None, models: tuple[str, ...]
+    session: Session, name: str, folder: Path, scale: str | None, models: tuple[str, ...], metrics: tuple[str, ...]
 ) -> EvaluationTable:
     from srkit.errors import UsageError
     from srkit.evaluation.benchmark import DEFAULT_SCALE, benchmark
 
     if scale is not None and not scale.isdigit():
         raise UsageError(f"--scale {scale}: a benchmark has one factor for rows and columns; write 4")
-    return benchmark(name, folder, scale=int(scale or DEFAULT_SCALE), models=models, plugins=session.plugins)
+    factor = int(scale or DEFAULT_SCALE)
+    return benchmark(name, folder, scale=factor, models=models, metrics=metrics, plugins=session.plugins)
 
 
 def _print(table: EvaluationTable, root: Path) -> None:
@@ -143,7 +156,7 @@ def _counted(table: EvaluationTable, items: int) -> str:
 def _number(value: float, metric: str) -> str:
     return (
         f"{value:.4f}"
-        if metric in ("ssim", "ms_ssim", "uiqi", "ssim_foreground")
+        if metric in ("ssim", "ms_ssim", "uiqi", "ssim_foreground", "st_lpips")
         else f"{value:.2f}"
         if abs(value) < 1e4
         else f"{value:.4g}"

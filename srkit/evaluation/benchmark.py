@@ -9,8 +9,9 @@ import numpy as np
 
 from srkit import plugins as verbs
 from srkit.data.view import image_channels
-from srkit.domain import Item, Options
+from srkit.domain import Item, Metric, Options
 from srkit.errors import ModelError, UsageError, nearest_known
+from srkit.evaluation.evaluate import chosen_metrics
 from srkit.evaluation.metrics import psnr, ssim
 from srkit.evaluation.table import EvaluationRow, EvaluationTable, SkippedItem, in_order
 from srkit.grid import Scale, Window
@@ -19,6 +20,7 @@ from srkit.plugins import Plugins, load_plugins
 from srkit.upscaling.enlarging.engine import enlarge, enlarge_whole
 from srkit.upscaling.planning.shelf import EnlargerShelf
 
+FIGURES = {"psnr": True, "ssim": True}
 BENCHMARKS = ("set5", "set14")
 DEFAULT_SCALE = 4
 LUMA = (65.481, 128.553, 24.966)  # ITU-R BT.601, of 0..1 to 16..235
@@ -31,12 +33,14 @@ def benchmark(
     *,
     scale: int = DEFAULT_SCALE,
     models: Sequence[str] = (),
+    metrics: Sequence[str] = (),
     plugins: Plugins | None = None,
 ) -> EvaluationTable:
     """Return PSNR and SSIM of `models` and bicubic interpolation on a benchmark's own LR files.
 
     `folder` holds the HR pictures, and ``lr_x4`` below it (for ×4) the LR pictures of the same names, as the benchmark
-    gives them. HR is cropped at the bottom and the right to `scale` times LR.
+    gives them. `metrics` names figures beside these, of the whole pictures in colour: ``st_lpips``. HR is
+    cropped at the bottom and the right to `scale` times LR.
 
     Raises
     ------
@@ -49,15 +53,18 @@ def benchmark(
     options = verbs.default_options(plugins)
     pairs = _pairs(plugins, Path(folder), scale, options)
     names = in_order([*models, "bicubic"])
+    known = chosen_metrics(plugins, metrics)
+    more = {chosen: known[chosen] for chosen in metrics if chosen not in FIGURES}
     rows: list[EvaluationRow] = []
     skipped: list[SkippedItem] = []
     for hr_item, lr_item in pairs:
         hr = _pixels(plugins, hr_item, options)
         try:
-            found = {model: _figures(plugins, lr_item, hr, model, scale, options) for model in names}
+            outputs = {model: _enlarged(plugins, lr_item, model, scale, options) for model in names}
         except ModelError as error:
             skipped.append(SkippedItem(str(hr_item.path), str(error)))
             continue
+        found = {model: _figures(sr, hr, scale, more) for model, sr in outputs.items()}
         rows += [EvaluationRow(str(hr_item.path), Path(model).stem, found[model], 255.0) for model in names]
     return EvaluationTable(
         scale=str(scale),
@@ -66,7 +73,7 @@ def benchmark(
         skipped=tuple(skipped),
         degradation=({"name": f"as {name}'s own LR files"},),
         range_note=NOTE,
-        higher_is_better={"psnr": True, "ssim": True},
+        higher_is_better={**FIGURES, **{chosen: metric.higher_is_better for chosen, metric in more.items()}},
     )
 
 
@@ -102,9 +109,8 @@ def _pixels(plugins: Plugins, item: Item, options: Mapping[str, Options]) -> Arr
         source.close()
 
 
-def _figures(
-    plugins: Plugins, item: Item, hr: Array, model: str, scale: int, options: Mapping[str, Options]
-) -> dict[str, float]:
+def _enlarged(plugins: Plugins, item: Item, model: str, scale: int, options: Mapping[str, Options]) -> Array:
+    """Return SR ``(C, row, column)`` as 8-bit numbers."""
     source = verbs.open_source(plugins, item, options[item.domain])
     try:
         enlarger = EnlargerShelf(plugins, model, Scale(scale, scale)).choose(item.domain, source)
@@ -112,7 +118,14 @@ def _figures(
         block = enlarge_whole(enlarge(plugins, source, enlarger, domain=item.domain), shape)
     finally:
         source.close()
-    sr = np.clip(np.rint(block.values), 0, 255)[:3]
+    result: Array = np.clip(np.rint(block.values), 0, 255)[:3]
+    return result
+
+
+def _figures(sr: Array, hr: Array, scale: int, more: Mapping[str, Metric]) -> dict[str, float]:
+    """Return PSNR and SSIM of the luma inside of the border, and `more` of all."""
+    hr = hr[:3, : sr.shape[1], : sr.shape[2]]
     inner = (slice(None), slice(scale, -scale), slice(scale, -scale))
-    a, b = luma(sr)[inner], luma(hr[:3, : shape[0], : shape[1]])[inner]
-    return {"psnr": psnr(a, b, data_range=255), "ssim": ssim(a, b, data_range=255)}
+    a, b = luma(sr)[inner], luma(hr)[inner]
+    usual = {"psnr": psnr(a, b, data_range=255), "ssim": ssim(a, b, data_range=255)}
+    return usual | {name: metric.of(sr, hr, None, 255, scale) for name, metric in more.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from srkit import plugins as verbs
 from srkit.data.leakage import seen_by, trained_on
 from srkit.domain import Item, Metric, Options, Skipped
-from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError, UsageError
+from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError, UsageError, nearest_known
 from srkit.evaluation.reference import Reference, make_reference
 from srkit.evaluation.table import EvaluationRow, EvaluationTable, SkippedItem, in_order
 from srkit.grid import Scale
@@ -72,6 +72,7 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
     models: Sequence[str] = (),
     domain: str | None = None,
     degradation: Sequence[Mapping[str, Any]] | None = None,
+    metrics: Sequence[str] = (),
     options: Mapping[str, Options] | None = None,
     plugins: Plugins | None = None,
     progress: ProgressCall | None = None,
@@ -88,13 +89,17 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
         Which items; by default of any domain (of the model's, where one is named).
     degradation
         How LR comes from HR, as in a recipe; by default that of the first model that names one, else the domain's own.
+    metrics
+        Figures beside the usual ones, which take long or need something: ``st_lpips``.
     options
         Options of each domain by its name.
 
     Raises
     ------
     UsageError
-        If there is no such path, or nothing to evaluate.
+        If there is no such path or figure, or nothing to evaluate.
+    MissingRequirementError
+        Where a figure needs what is not there.
     ModelError
         Where a model is not there or has another scale. What befalls single items is told by `skipped`.
     """
@@ -102,7 +107,7 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
     every = {**verbs.default_options(plugins), **(options or {})}
     items, skipped = _items(plugins, Path(path), every, domain or _domain_of(models))
     enlargers = _enlargers(plugins, models, items, every, scale)
-    terms = _terms(plugins, enlargers, scale, degradation)
+    terms = _terms(plugins, enlargers, scale, degradation, chosen_metrics(plugins, metrics))
     rivals = _rivals(enlargers, terms.scale)
     known = {e.name: trained_on(Path(name)) for name, e in zip(models, enlargers, strict=True)}
     subjects = _subjects(items)
@@ -183,11 +188,21 @@ def _first_kind(plugins: Plugins, items: Sequence[Item], options: Mapping[str, O
     return (items[0].domain if items else "", 1)
 
 
+def chosen_metrics(plugins: Plugins, asked: Sequence[str]) -> dict[str, Metric]:
+    """Return the usual metrics, and those on request that are `asked` for. Raises UsageError for unknown names."""
+    known = verbs.metrics(plugins)
+    for name in asked:
+        if name not in known:
+            raise UsageError(f"no figure {name!r} (known: {', '.join(known)}){nearest_known(name, known)}")
+    return {name: metric for name, metric in known.items() if name in asked or not metric.on_request}
+
+
 def _terms(
     plugins: Plugins,
     enlargers: Sequence[Enlarger],
     scale: Scale | None,
     degradation: Sequence[Mapping[str, Any]] | None,
+    metrics: Mapping[str, Metric],
 ) -> Terms:
     trained = [enlarger for enlarger in enlargers if enlarger.generator is not None]
     chosen = scale or (trained[0].scale if trained else DEFAULT_SCALE)
@@ -199,7 +214,7 @@ def _terms(
             )
     if degradation is None:
         degradation = next((enlarger.degradation for enlarger in trained if enlarger.degradation), None)
-    return Terms(chosen, degradation, verbs.metrics(plugins))
+    return Terms(chosen, degradation, metrics)
 
 
 def _rivals(enlargers: Sequence[Enlarger], scale: Scale) -> list[Enlarger]:

@@ -23,7 +23,12 @@ def halve(x: Tensor) -> Tensor:
 
 def halve_shift_tolerant(x: Tensor) -> Tensor:
     """Maximum at stride 1, then a binomial 3×3 filter at stride 2 on reflected borders (Zhang 2019; ST-LPIPS)."""
-    x = F.pad(F.max_pool2d(x, 2, stride=1), (2, 2, 2, 2), mode="reflect")
+    return blurred_down(F.max_pool2d(x, 2, stride=1))
+
+
+def blurred_down(x: Tensor) -> Tensor:
+    """Binomial 3×3 filter at stride 2 on reflected borders (Zhang 2019)."""
+    x = F.pad(x, (2, 2, 2, 2), mode="reflect")
     line = torch.tensor([0.25, 0.5, 0.25], dtype=x.dtype, device=x.device)
     kernel = torch.outer(line, line).expand(x.shape[1], 1, 3, 3)
     return F.conv2d(x, kernel, stride=2, groups=x.shape[1])

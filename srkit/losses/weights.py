@@ -23,6 +23,11 @@ VGG19_FILE = "vgg19-dcbb9e9d.pth"
 VGG19_URL = f"https://download.pytorch.org/models/{VGG19_FILE}"
 VGG19_HASH = "dcbb9e9d"  # torchvision's names end in the first digits of the file's SHA-256
 STVGG16_FILES = ("stvgg16_to_relu3_3_fp16.safetensors", "vgg_shift_tolerant.pth")
+STLPIPS_WHEEL = "stlpips_pytorch-0.0.2-py3-none-any.whl"
+STLPIPS_FILES = ("stlpips_alex_fp16.safetensors", "alex_shift_tolerant.pth", STLPIPS_WHEEL)
+STLPIPS_MEMBER = "stlpips_pytorch/weights/vST0.0/alex_shift_tolerant.pth"
+STLPIPS_PLACES = (0, 5, 9, 11, 13)  # of the convolutions among what the original counts
+STLPIPS_LAYERS = (*(f"conv{n}.weight" for n in range(1, 6)), *(f"lin{n}.weight" for n in range(1, 6)))
 STVGG16_MEMBER = "stlpips_pytorch/weights/vST0.0/vgg_shift_tolerant.pth"
 
 _log = logging.getLogger(__name__)
@@ -76,6 +81,25 @@ def stvgg16_weights(path: Path | None, layers: Sequence[str]) -> dict[str, Tenso
     return _renamed(_state_dict(path), _stlpips_names(), _needed(STVGG16, layers), path)
 
 
+def stlpips_weights() -> dict[str, Tensor] | None:
+    """Return convolutions and linear weights of ST-LPIPS's AlexNet in float32; None where there is no such file.
+
+    A ``.safetensors`` file, the original ``.pth``, or the wheel that holds it, in one of `weights_folders`.
+    Raises MissingRequirementError for a file that holds something else.
+    """
+    path = _found(STLPIPS_FILES)
+    if path is None:
+        return None
+    names = {f"net.slice{n}.{place}": f"conv{n}" for n, place in enumerate(STLPIPS_PLACES, start=1)}
+    names |= {f"lin{n - 1}.model.1": f"lin{n}" for n in range(1, 6)}
+    found = _state_dict(path, STLPIPS_MEMBER)
+    state = {_renamed_key(key, names): tensor.float() for key, tensor in found.items()}
+    missing = [name for name in STLPIPS_LAYERS if name not in state]
+    if missing:
+        raise MissingRequirementError(f"weights file {path} has no {missing[0]}; it is not ST-LPIPS's AlexNet")
+    return state
+
+
 def _needed(architecture: Architecture, layers: Sequence[str]) -> list[str]:
     architecture.check_layers(layers)
     deepest = max(architecture.layers.index(layer) for layer in layers)
@@ -113,8 +137,7 @@ def _renamed(
 ) -> dict[str, Tensor]:
     result: dict[str, Tensor] = {}
     for key, tensor in state.items():
-        layer, _, part = key.rpartition(".")
-        result[f"{names.get(layer, layer)}.{part}"] = tensor
+        result[_renamed_key(key, names)] = tensor
     for name in needed:
         weight, bias = result.get(f"{name}.weight"), result.get(f"{name}.bias")
         if weight is None or bias is None or weight.shape[2:] != (3, 3) or bias.shape != weight.shape[:1]:
@@ -123,6 +146,11 @@ def _renamed(
                 f"layer asked for is deeper than the file goes{_other_kind(state, path)}"
             )
     return result
+
+
+def _renamed_key(key: str, names: Mapping[str, str]) -> str:
+    layer, _, part = key.rpartition(".")
+    return f"{names.get(layer, layer)}.{part}"
 
 
 def _other_kind(state: Mapping[str, Tensor], path: Path) -> str:
@@ -134,13 +162,13 @@ def _other_kind(state: Mapping[str, Tensor], path: Path) -> str:
     return ""
 
 
-def _state_dict(path: Path) -> Mapping[str, Tensor]:
+def _state_dict(path: Path, member: str = STVGG16_MEMBER) -> Mapping[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             state: object = load_file(path)
         elif path.suffix == ".whl":
             with zipfile.ZipFile(path) as wheel:
-                content = io.BytesIO(wheel.read(STVGG16_MEMBER))
+                content = io.BytesIO(wheel.read(member))
             state = torch.load(content, map_location="cpu", weights_only=True)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
