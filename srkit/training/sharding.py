@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from srkit.training.world import World
 
+TRUNKS = ("blocks", "body")
+"""What networks call the chain of their blocks; one without such a chain is put together in one piece."""
+
 
 def shard(network: nn.Module, world: World) -> None:
     """Leave this process its share of every weight of `network`; alone it keeps them all.
@@ -29,14 +32,11 @@ def shard(network: nn.Module, world: World) -> None:
 
 
 def _blocks(network: nn.Module) -> Iterator[nn.Module]:
-    """Yield the members of the network's largest chain of modules that have weights: its trunk."""
-    chains = [child for child in network.children() if isinstance(child, nn.Sequential | nn.ModuleList)]
-    trunk = max(chains, key=_weights, default=nn.Sequential())
-    yield from (block for block in trunk if _weights(block))
-
-
-def _weights(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+    """Yield the blocks of the network's trunk, each called as a whole; the rest is put together for all of a pass."""
+    for name in TRUNKS:
+        trunk = getattr(network, name, None)
+        if isinstance(trunk, nn.Sequential | nn.ModuleList):
+            yield from (block for block in trunk if any(True for _ in block.parameters()))
 
 
 def is_shared_out(network: nn.Module) -> bool:

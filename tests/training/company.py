@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,18 @@ from srkit.training.players import Player, Term, adversarial_terms
 from srkit.training.sharding import shard
 from srkit.training.world import World, joined
 
+HEAVY = ("srkit.evaluation", "torch.distributed.fsdp", "torch.distributed.tensor", "torch.utils.tensorboard")
 FORK = multiprocessing.get_context("fork")
 IMAGES = 4
-SHORT = ("ema=0.5", "log_every=1", "validate_every=2", "samples_every=4", "checkpoint_every=2", "data.batch=2")
+SHORT = (
+    "network.parameters={features: 6, blocks: 2}",
+    "ema=0.5",
+    "log_every=1",
+    "validate_every=2",
+    "samples_every=4",
+    "checkpoint_every=2",
+    "data.batch=2",
+)
 
 
 class Small(nn.Module):
@@ -214,6 +224,8 @@ def _at_work(environment: Mapping[str, str], work: Callable[[], None]) -> None:
 
 def main(root: Path) -> None:
     """Do everything, in three rounds: what goes on comes after what it goes on from."""
+    for name in HEAVY:  # once, and not again in every process
+        import_module(name)
     write_images(root / "data")
     together((2, lambda: find(root / "two")), (1, lambda: find(root / "one")))
     together((2, lambda: run(root, "two")), (1, lambda: run(root, "one", "data.batch=4")))
