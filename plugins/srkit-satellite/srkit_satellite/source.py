@@ -166,10 +166,12 @@ class RasterSource:
 
     def unreadable(self, what: str, error: BaseException) -> InputError:
         """Return what to say where `what` cannot be decoded, with the share of the file that can."""
-        share = readable_share(self.dataset)
+        said = f"{self.path}: {what} cannot be read ({cause_of(error, self.path)})"
+        if is_remote(self.path):  # to look at other blocks might take hours where a network is down
+            return InputError(f"{said}; is the network up? If so the file is broken, fetch it to look into it")
         return InputError(
-            f"{self.path}: {what} cannot be read ({cause_of(error, self.path)}); of the file's blocks {share:.0%} can, "
-            "the others are broken or cut short: fetch it again, or take them for no data with --salvage"
+            f"{said}; of the file's blocks {readable_share(self.dataset):.0%} can, the others are broken or cut short: "
+            "fetch it again, or take them for no data with --salvage"
         )
 
     def part(self, window: Window) -> Self:

@@ -172,6 +172,17 @@ def test_side_files_are_noticed_and_not_left_out_in_silence(scene, serve, tmp_pa
     assert suffix in capsys.readouterr().err
 
 
+def test_a_broken_raster_elsewhere_is_not_searched_through(scene, serve, tmp_path, capsys):
+    with serve({"scene.tif": scene.read_bytes()[:60000]}) as (address, asked):
+        arguments = ["upscale", f"{address}/scene.tif", "-o", str(tmp_path / "o.tif"), "--model", "nearest"]
+        assert run([*arguments, "--allow-remote"]) == 4
+        told = " ".join(capsys.readouterr().err.split())
+        assert run([*arguments, "--allow-remote", "--salvage"]) == 2
+    assert "is the network up?" in told
+    assert "fetch it first" in " ".join(capsys.readouterr().err.split())
+    assert len(asked) < 60
+
+
 def test_machine_that_does_not_answer_is_a_sentence(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert run(["upscale", "http://127.0.0.1:9/x.tif", "-o", str(tmp_path / "o.tif"), "--allow-remote"]) == 4
