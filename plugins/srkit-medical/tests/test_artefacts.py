@@ -101,8 +101,9 @@ def test_wrong_parameters_are_refused_with_a_reason(in_memory: Make, entry: dict
 
 def test_a_recipe_trains_with_artefacts_and_its_model_says_so(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    for subject in "ab":
-        nibabel.save(nibabel.Nifti1Image(volume(), np.eye(4)), tmp_path / "data" / f"sub-{subject}_T1w.nii.gz")
+    for subject in (1, 2):
+        voxels = np.roll(volume(), subject, axis=0)
+        nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "data" / f"sub-{subject}_T1w.nii.gz")
     steps = "degradation=[{name: motion}, {name: bias_field, strength: 0.2}, {name: kspace}]"
     plugins = load_plugins()
     recipe = resolve_recipe(plugins, domain="mri", overrides=(*SHORT, steps))
@@ -121,8 +122,9 @@ def test_monais_discriminator_judges_patches(ndim: int, shape: tuple[int, ...]) 
 
 def test_a_recipe_may_name_monais_discriminator(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    for subject in "ab":
-        nibabel.save(nibabel.Nifti1Image(volume(), np.eye(4)), tmp_path / "data" / f"sub-{subject}_T1w.nii.gz")
+    for subject in (1, 2):
+        voxels = np.roll(volume(), subject, axis=0)
+        nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "data" / f"sub-{subject}_T1w.nii.gz")
     overrides = (
         *SHORT,
         "data.patch=32",

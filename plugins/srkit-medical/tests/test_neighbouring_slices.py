@@ -24,17 +24,17 @@ SHORT = (
 )
 
 
-def write(path: Path, shape: tuple[int, int, int]) -> Path:
+def write(path: Path, shape: tuple[int, int, int], shift: int = 0) -> Path:
     affine = np.eye(4)
     affine[:3, :3] = OBLIQUE * [1.0, 1.0, 2.0]
     path.parent.mkdir(exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(blob(shape), affine), path)
+    nibabel.save(nibabel.Nifti1Image(np.roll(blob(shape), shift, axis=0), affine), path)
     return path
 
 
 def test_the_recipe_trains_and_tiles_do_not_matter(tmp_path: Path) -> None:
-    for subject in "abc":
-        write(tmp_path / "data" / f"sub-{subject}_T1w.nii.gz", (24, 20, 6))
+    for subject in range(3):
+        write(tmp_path / "data" / f"sub-{subject}_T1w.nii.gz", (24, 20, 6), shift=subject)
     plugins = load_plugins()
     recipe = resolve_recipe(plugins, RECIPE, overrides=SHORT)
     result = train(recipe, data=tmp_path / "data", out=tmp_path / "run", plugins=plugins)

@@ -89,8 +89,8 @@ def test_interpolation_keeps_the_activity(tmp_path: Path, model: str, scale: str
 
 def test_a_model_trains_in_the_domain_and_knows_its_scale(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    for subject in "ab":
-        write(tmp_path / "data" / f"sub-{subject}_pet.nii.gz", lesions())
+    for subject in (1, 2):
+        write(tmp_path / "data" / f"sub-{subject}_pet.nii.gz", np.roll(lesions(), subject, axis=0))
     plugins = load_plugins()
     recipe = resolve_recipe(plugins, domain="pet", overrides=SHORT)
     result = train(recipe, data=tmp_path / "data", out=tmp_path / "run", plugins=plugins)
@@ -136,8 +136,8 @@ def test_loud_models_are_stopped_by_the_command(tmp_path: Path, monkeypatch: pyt
     from srkit_medical import normalizers
 
     (tmp_path / "data").mkdir()
-    for subject in "ab":
-        write(tmp_path / "data" / f"sub-{subject}_pet.nii.gz", lesions())
+    for subject in (1, 2):
+        write(tmp_path / "data" / f"sub-{subject}_pet.nii.gz", np.roll(lesions(), subject, axis=0))
     plugins = load_plugins()
     recipe = resolve_recipe(plugins, domain="pet", overrides=SHORT)
     result = train(recipe, data=tmp_path / "data", out=tmp_path / "run", plugins=plugins)

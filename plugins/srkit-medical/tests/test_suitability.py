@@ -13,15 +13,16 @@ from srkit.upscaling import upscale
 SHORT = ("phases.0.steps=1", "validate_every=0", "samples_every=0", "data.patch=16", "data.workers=0", "data.batch=2")
 
 
-def write(path: Path, spacing: float, factor: int = 1) -> Path:
+def write(path: Path, spacing: float, factor: int = 1, shift: int = 0) -> Path:
     path.parent.mkdir(exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(blob((24, 20, 8)) * np.int16(factor), np.diag([spacing, spacing, 2.0, 1])), path)
+    voxels = np.roll(blob((24, 20, 8)), shift, axis=0) * np.int16(factor)
+    nibabel.save(nibabel.Nifti1Image(voxels, np.diag([spacing, spacing, 2.0, 1])), path)
     return path
 
 
 def test_an_image_unlike_those_of_training_gives_a_warning(tmp_path: Path) -> None:
-    for subject in "ab":
-        write(tmp_path / "data" / f"sub-{subject}_T1w.nii.gz", 1.0)
+    for subject in (1, 2):
+        write(tmp_path / "data" / f"sub-{subject}_T1w.nii.gz", 1.0, shift=subject)
     plugins = load_plugins()
     recipe = resolve_recipe(plugins, domain="mri", overrides=SHORT)
     result = train(recipe, data=tmp_path / "data", out=tmp_path / "run", plugins=plugins)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
-from pydicom.uid import MPEG2MPML
+from pydicom.uid import MPEG2MPML, DeflatedExplicitVRLittleEndian
 from srkit_medical.dicom.source import open_series
 
 import srkit
@@ -128,6 +128,18 @@ def test_every_encoding_holds_the_same_slice(name: str) -> None:
         return source.read(source.extent).values
 
     np.testing.assert_array_equal(read(name), read("MR_small.dcm"))
+
+
+def test_a_deflated_series_holds_the_same_samples_and_one_cut_short_fails(make: Make, opened, skipped) -> None:
+    def deflated(dataset: Dataset, k: int) -> None:
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+
+    plain, packed = opened(make("plain")), opened(make("packed", edit=deflated))
+    np.testing.assert_array_equal(packed.read(packed.extent).values, plain.read(plain.extent).values)
+    path = packed.series.first.path
+    assert path.stat().st_size < plain.series.first.path.stat().st_size
+    path.write_bytes(path.read_bytes()[:-300])
+    assert [entry.failed for entry in skipped(path.parent)] == [True, True]
 
 
 WITHOUT_GDCM = """

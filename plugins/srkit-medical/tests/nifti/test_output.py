@@ -24,6 +24,7 @@ from srkit_medical.nifti.source import NiftiSource
 
 from srkit.errors import OutputError
 from srkit.grid import Window
+from srkit.upscaling import upscale
 
 Make = Callable[..., Path]
 Enlarge = Callable[..., Path]
@@ -406,3 +407,26 @@ def test_diffusion_tables_go_along(make: Make, enlarge: Enlarge) -> None:
 
 def test_without_side_files_none_is_made(make: Make, enlarge: Enlarge) -> None:
     assert [p.name for p in enlarge(make("a.nii.gz")).parent.iterdir()] == ["a.nii.gz"]
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 13), (31, 29, 1), (5, 2, 3)])
+@pytest.mark.parametrize("model", ["nearest", "lanczos"])
+def test_thin_and_odd_volumes_work(
+    make: Callable[..., Path], tmp_path: Path, shape: tuple[int, ...], model: str
+) -> None:
+    path = make("thin.nii.gz", np.random.default_rng(3).integers(0, 900, shape).astype(np.int16))
+    upscale(path, tmp_path / "out.nii.gz", scale="2,2,3", model=model, domain="mri")
+    before, after = nibabel.load(path), nibabel.load(tmp_path / "out.nii.gz")
+    slices = int(np.argmax(np.linalg.norm(before.affine[:3, :3], axis=0)))
+    factors = np.where(np.arange(3) == slices, 3, 2)
+    assert after.shape == tuple(factors * shape)
+    first, last = (
+        (np.array([-0.5, -0.5, -0.5, 1]), np.array([*(np.array(image.shape) - 0.5), 1])) for image in (before, after)
+    )
+    for one, other in zip(first, last, strict=True):
+        np.testing.assert_allclose((before.affine @ one)[:3], (after.affine @ other)[:3], atol=1e-4)
+    if model == "nearest":
+        repeated = np.asarray(before.dataobj)
+        for axis, factor in enumerate(factors):
+            repeated = repeated.repeat(factor, axis)
+        np.testing.assert_array_equal(np.asarray(after.dataobj), repeated)
