@@ -27,7 +27,9 @@ def discover_photos(root: Path, output_format: str) -> Iterator[Item | Skipped]:
         if name is None:
             claimed = claimed_format(path)
             if claimed is not None:
-                yield Skipped(path, f"is named like a {FORMATS[claimed].title} file and is none")
+                yield Skipped(
+                    path, f"is named like a {FORMATS[claimed].title} file and is none; fetch it again, or remove it"
+                )
         elif name == "tiff":
             yield from _tiff(path, folder, output_format)
         else:
