@@ -58,8 +58,8 @@ class Player:
     def play(self, parts: Iterable[Part], step: int = 0, world: World | None = None) -> dict[str, float]:
         """Take step number `step` of a phase on the parts of a batch; return the unweighted losses by name.
 
-        The gradient is that of the whole batch: only what a network computes over many images (batch normalisation)
-        sees the parts. Raises DivergedError for a loss or a gradient that is no number, before any weight has changed.
+        The gradient is that of the whole batch: only what is computed over many images (batch normalisation, the means
+        of a relativistic game) sees the parts. Raises DivergedError for a loss or a gradient that is no number, before any weight has changed.
         """
         return self.move(self.learn(parts, step), world or World())
 

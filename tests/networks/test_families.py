@@ -103,11 +103,12 @@ def test_the_output_is_scale_times_the_input(name: str, ndim: int, scale: object
     assert network(torch.rand(2, 5, *size)).shape == (2, 5, *(n * s for n, s in zip(size, network.scale, strict=True)))
 
 
+@pytest.mark.parametrize("ndim", [2, 3])
 @pytest.mark.parametrize("name", SMALL)
-def test_every_weight_learns(name: str) -> None:
-    network = small(name, scale=2)
+def test_every_weight_learns(name: str, ndim: int) -> None:
+    network = small(name, ndim=ndim, scale=2)
     torch.nn.init.normal_(next(p for n, p in reversed(list(network.named_parameters())) if p.ndim > 1))
-    network(torch.rand(2, 1, 8, 8)).square().mean().backward()
+    network(torch.rand(2, 1, *(8,) * ndim)).square().mean().backward()
     assert [n for n, p in network.named_parameters() if p.grad is None] == []
 
 
