@@ -52,11 +52,16 @@ def _member(archive: Path, info: ZipInfo) -> Path | Skipped:
         return Skipped(path, "is an archive within an archive, which is not looked into", failed=False)
     if info.flag_bits & 1:
         return Skipped(path, "is encrypted; unpack it")
-    if info.file_size > LARGEST or info.file_size > max(_PLAUSIBLE, _SHRUNKEN * info.compress_size):
+    if not is_plausible(info.file_size, info.compress_size):
         return Skipped(
             path, f"claims to be {info.file_size} bytes packed into {info.compress_size}, and is not unpacked"
         )
     return path
+
+
+def is_plausible(size: int, packed: int) -> bool:
+    """Tell whether `size` bytes of images may have been packed into so few."""
+    return size <= min(LARGEST, max(_PLAUSIBLE, _SHRUNKEN * packed))
 
 
 def first_bytes(path: Path, count: int) -> bytes:

@@ -15,7 +15,7 @@ from srkit.image import Array, BoolArray
 from srkit_medical.dicom.archive import changed
 from srkit_medical.dicom.archive import opened as opened_file
 from srkit_medical.dicom.instance import Instance, Tile
-from srkit_medical.dicom.reading import READ_ERRORS, quiet
+from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_pixels
 
 AIR_HU = -1024
 _CODECS = "'srkit-medical[codecs]'"
@@ -70,8 +70,10 @@ def _decoded(instance: Instance, opened: FileDataset | None) -> Array:
         try:
             if tile is not None:
                 return _cut(_sheet(instance.path, changed(instance.path)), instance.shape, tile)
+            if opened is None and instance.syntax.is_deflated:
+                opened = read_pixels(instance.path)
             return _frame(instance.path, instance.frame_index) if opened is None else _frame_of(opened, instance)
-        except READ_ERRORS:
+        except (UnfitError, *READ_ERRORS):
             raise InputError(f"{instance.path}: its pixels cannot be decoded; copy it again from its origin") from None
 
 

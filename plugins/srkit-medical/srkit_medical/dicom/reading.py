@@ -20,8 +20,10 @@ from pydicom import Dataset, FileDataset, dcmread
 from pydicom.config import disable_value_validation
 from pydicom.datadict import tag_for_keyword
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from srkit_medical.dicom.archive import first_bytes, opened
+from srkit_medical.dicom.deflated import is_bomb
 
 READ_ERRORS = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RuntimeError, EOFError, OSError,
@@ -98,9 +100,11 @@ def read_header(path: Path, keywords: Sequence[str | int]) -> tuple[FileDataset,
     The count is None where there is no pixel element. Raises UnfitError where the file is broken.
     """
     with quiet(), opened(path) as file:
+        if is_bomb(file):
+            raise UnfitError("is deflated and would grow beyond what images do; it is not inflated")
         try:
             header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(keywords))
-            if header.file_meta.get("TransferSyntaxUID", None) == "1.2.840.10008.1.2.1.99":
+            if header.file_meta.get("TransferSyntaxUID", None) == DeflatedExplicitVRLittleEndian:
                 file.seek(0)
                 return header, len(dcmread(file, force=True).get("PixelData", b"")) or None
             return header, _pixel_bytes(file, header)

@@ -108,10 +108,10 @@ def test_padding_comes_out_as_it_went_in_and_shines_into_nothing(make: Make, ope
         samples[outside] = -2000
         dataset.PixelData = samples.tobytes()
 
-    srkit.upscale(make(kind="CT", edit=ringed), tmp_path / "out", scale=2, model="lanczos")
+    srkit.upscale(make(kind="CT", count=2, edit=ringed), tmp_path / "out", scale=2, model="lanczos")
     again = opened(tmp_path / "out")
     block = again.read(again.extent)
-    ring = np.broadcast_to(outside.repeat(2, 0).repeat(2, 1), (6, 256, 256))
+    ring = np.broadcast_to(outside.repeat(2, 0).repeat(2, 1), (2, 256, 256))
     np.testing.assert_array_equal(block.valid[0], ~ring)
     assert np.unique(block.values[0][ring]) == [-3024]  # -2000 as stored
     assert np.unique(block.values[0][~ring]) == [0]
@@ -139,7 +139,18 @@ def test_a_deflated_series_holds_the_same_samples_and_one_cut_short_fails(make: 
     path = packed.series.first.path
     assert path.stat().st_size < plain.series.first.path.stat().st_size
     path.write_bytes(path.read_bytes()[:-300])
-    assert [entry.failed for entry in skipped(path.parent)] == [True, True]
+    assert [(entry.path, entry.failed) for entry in skipped(path.parent)] == [(path, True)]
+
+
+def test_a_deflated_bomb_is_not_inflated(make: Make, skipped) -> None:
+    def deflated(dataset: Dataset, k: int) -> None:
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        dataset.PixelData = b"\0" * (80 << 20)
+
+    folder = make(count=1, edit=deflated)
+    (entry,) = skipped(folder)
+    assert entry.path.stat().st_size < 1 << 20
+    assert "not inflated" in entry.reason
 
 
 WITHOUT_GDCM = """
