@@ -74,6 +74,7 @@ def srkit_metrics() -> Sequence[Metric]:
         Metric("bias", partial(_metric, "metrics", "bias"), higher_is_better=False),
         Metric("sam", partial(_metric, "spectral", "sam"), higher_is_better=False),
         Metric("ergas", partial(_metric, "spectral", "ergas"), higher_is_better=False, scaled=True),
+        Metric("cpsnr", partial(_metric, "shifted", "cpsnr"), on_request=True),
         Metric("st_lpips", partial(_metric, "perceptual", "st_lpips"), higher_is_better=False, on_request=True),
     ]
 

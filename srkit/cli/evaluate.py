@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from srkit.evaluation import EvaluationTable
 
 TITLES = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM", "sam": "SAM, degrees"}
-TITLES |= {"uiqi": "UIQI", "bias": "bias", "ergas": "ERGAS", "st_lpips": "ST-LPIPS"}
+TITLES |= {"uiqi": "UIQI", "bias": "bias", "ergas": "ERGAS", "st_lpips": "ST-LPIPS", "cpsnr": "cPSNR, dB"}
 TITLES |= {"psnr_foreground": "PSNR, dB, foreground", "ssim_foreground": "SSIM, foreground"}
 
 
@@ -42,7 +42,9 @@ def evaluate(
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            "--metric", metavar="NAME", help="A figure beside the usual ones, slow or in need of weights: st_lpips."
+            "--metric",
+            metavar="NAME",
+            help="A figure beside the usual ones: cpsnr (forgives shifts), st_lpips (needs weights).",
         ),
     ] = None,
     json: AsJson = False,

@@ -68,6 +68,7 @@ def test_metrics_take_arrays_in_stored_units(plugins: Plugins) -> None:
         "sam": False,
         "uiqi": True,
         "bias": False,
+        "cpsnr": True,
         "st_lpips": False,
         "ergas": False,
     }
