@@ -53,8 +53,11 @@ def srkit_inspect(domain: str, source: Source) -> Sequence[Finding] | None:
     if domain != NAME or not isinstance(source, PhotoSource):
         return None
     from srkit_photo.metadata import has_damaged_exif
+    from srkit_photo.origin import is_own
 
     findings = [Finding("info", note) for note in source.photo.notes]
+    if is_own(source.path):
+        findings.append(Finding("own", "it was made by srkit, as its file says"))
     if has_damaged_exif(source.photo):
         findings.append(Finding("warning", "the camera settings (EXIF) are damaged and left out of the output"))
     return findings

@@ -34,3 +34,16 @@ def test_maps_are_tiff_files_of_floats(tmp_path: Path, plugins: Plugins, samples
         known = pixels.reshape(16, 20, -1)[..., :3] - enlarged[..., :3]
         seen = residual.reshape(16, 2, 20, 2, -1).mean(axis=(1, 3))
         assert np.corrcoef(seen.ravel(), known.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "tiff"])
+def test_a_second_run_knows_outputs_and_maps_of_the_first(tmp_path: Path, plugins: Plugins, kind: str) -> None:
+    Image.fromarray(picture(16, 20, 3)).save(tmp_path / f"a.{kind}")
+
+    def statuses() -> list[tuple[str, str]]:
+        more = {"options": {"photo": {"format": kind}}, "plugins": plugins, "domain": "photo", "skip_existing": True}
+        report = srkit.upscale(tmp_path, tmp_path, name="{stem}_x2", scale=2, model="bicubic", maps=True, **more)
+        return [(result.path.name, result.status) for result in report.results]
+
+    assert statuses() == [(f"a.{kind}", "done")]
+    assert [status for _, status in statuses()] == ["skipped"] * 5
