@@ -97,6 +97,7 @@ def differences(path, output):
         }
         found |= {"nodata"} if repr(before.nodatavals) != repr(after.nodatavals) else set()
         found |= {"mask flags"} if before.mask_flag_enums != after.mask_flag_enums else set()
+        found |= {"rpc"} if moved_offsets(before.rpcs) != offsets(after.rpcs) else set()
         for band in before.indexes:
             for what, read in (("pixels", "read"), ("masks", "read_masks")):
                 ours, theirs = (
@@ -107,6 +108,15 @@ def differences(path, output):
         for domain in set(before.tag_namespaces()) - {"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "RPC"}:
             found |= set() if before.tags(ns=domain).items() <= after.tags(ns=domain).items() else {domain}
     return found
+
+
+def offsets(rpcs):
+    return None if rpcs is None else (rpcs.line_off, rpcs.samp_off)
+
+
+def moved_offsets(rpcs):
+    """Return where an RPC's offsets belong: its pixel 0 is a centre."""
+    return None if rpcs is None else (2 * rpcs.line_off + 0.5, 2 * rpcs.samp_off + 0.5)
 
 
 def differ(what, before, after):
