@@ -28,7 +28,7 @@ def _lines(content: Mapping[str, Any], marks: Any, indent: str) -> Iterator[tupl
         if isinstance(value, Mapping) and value:
             yield f"{indent}{key}:", ""
             yield from _lines(value, mark, f"{indent}  ")
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) and entry for entry in value):
             yield f"{indent}{key}:", ""
             yield from _items(value, mark, indent)
         else:
