@@ -16,6 +16,7 @@ from srkit_medical.dicom.archive import changed
 from srkit_medical.dicom.archive import opened as opened_file
 from srkit_medical.dicom.instance import Instance, Tile
 from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_pixels
+from srkit_medical.dicom.streams import check_frame
 
 AIR_HU = -1024
 _CODECS = "'srkit-medical[codecs]'"
@@ -65,33 +66,38 @@ def read_stored(instance: Instance, opened: FileDataset | None = None) -> Array:
 
 
 def _decoded(instance: Instance, opened: FileDataset | None) -> Array:
-    tile = instance.tile
+    path, shape, tile = instance.path, instance.shape, instance.tile
     with quiet():
         try:
             if tile is not None:
-                return _cut(_sheet(instance.path, changed(instance.path)), instance.shape, tile)
-            if opened is None and instance.syntax.is_deflated:
-                opened = read_pixels(instance.path)
-            return _frame(instance.path, instance.frame_index) if opened is None else _frame_of(opened, instance)
+                whole = shape[0] * tile.across, shape[1] * tile.across
+                return _cut(_sheet(path, changed(path), whole, instance.syntax), shape, tile)
+            if opened is not None:
+                return _frame_of(opened, instance.frame_index, shape, instance.syntax)
+            return _frame(path, instance.frame_index, shape, instance.syntax)
         except (UnfitError, *READ_ERRORS):
-            raise InputError(f"{instance.path}: its pixels cannot be decoded; copy it again from its origin") from None
+            raise InputError(f"{path}: its pixels cannot be decoded; copy it again from its origin") from None
 
 
-def _frame(path: Path, index: int) -> Array:
+def _frame(path: Path, index: int, shape: tuple[int, int], syntax: UID) -> Array:
+    if syntax.is_encapsulated or syntax.is_deflated:
+        return _frame_of(read_pixels(path), index, shape, syntax)
     with opened_file(path) as file:
         frame: Array = pixel_array(file, raw=True, index=index)
     return frame
 
 
-def _frame_of(opened: FileDataset, instance: Instance) -> Array:
-    frame: Array = pixel_array(opened, raw=True, index=instance.frame_index)
+def _frame_of(opened: FileDataset, index: int, shape: tuple[int, int], syntax: UID) -> Array:
+    if syntax.is_encapsulated:
+        check_frame(opened, index, shape)
+    frame: Array = pixel_array(opened, raw=True, index=index)
     return frame
 
 
 @lru_cache(maxsize=2)
-def _sheet(path: Path, when: int) -> Array:
+def _sheet(path: Path, when: int, shape: tuple[int, int], syntax: UID) -> Array:
     """Return a mosaic, which is decoded once for all of its tiles."""
-    return _frame(path, 0)
+    return _frame(path, 0, shape, syntax)
 
 
 def _cut(sheet: Array, shape: tuple[int, int], tile: Tile) -> Array:
