@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from srkit.allocator import kept_bytes
+from srkit.domain import Finding
 from srkit.grid import Window
 from srkit.image import OutputPlan, Sink, Source
+from srkit.quantities import size_text
 from srkit.upscaling.enlarging.engine import Job, read
 from srkit.upscaling.making.preparation import Prepared
 from srkit.upscaling.making.room import free_bytes, raw_bytes
@@ -22,6 +24,7 @@ from srkit.upscaling.routing.cost import bytes_per_sample, bytes_per_trunk_sampl
 PROBES, PROBE_LENGTH = 6, 16
 PROGRAM_BYTES = 350 * 2**20  # Python, torch and a format's library, where the system does not say (measured)
 WRITING_BYTES = 16 * 2**20  # what is loaded and kept beside samples once work begins (measured)
+OVER = 1.1  # times a budget, beyond which a process must not go
 AT_ONCE = 3  # results of tiles: one on its way into slabs, one that waits, one in the network
 
 
@@ -107,7 +110,12 @@ def tile_samples(job: Job) -> int:
 
 
 def memory_of(job: Job, plan: OutputPlan, sink: Sink) -> int:
-    """Return what the process has by now, and will have of tiles, of slabs that wait for them, and of blocks."""
+    """Return what the process uses by now, and will use beside."""
+    return _resident() + memory_beside_program(job, plan, sink)
+
+
+def memory_beside_program(job: Job, plan: OutputPlan, sink: Sink) -> int:
+    """Return the bytes of tiles, of slabs that wait for them, and of what a format keeps of blocks."""
     axis, itemsize = sink.slab.axis, plan.encoding.dtype.itemsize
     rows = plan.grid.shape[axis]
     per_row = math.prod(plan.grid.shape) // rows * len(plan.channels) * itemsize
@@ -115,7 +123,18 @@ def memory_of(job: Job, plan: OutputPlan, sink: Sink) -> int:
     slabs = per_row * min(rows, open_slabs * sink.slab.size)
     read = math.prod(job.source.grid.shape) * len(job.source.channels) * job.source.encoding.dtype.itemsize
     cache = max(getattr(holder, "cache", 0) for holder in (sink, job.source))
-    return _resident() + WRITING_BYTES + _of_tiles(job) + slabs + min(cache, read + raw_bytes(plan))
+    return WRITING_BYTES + _of_tiles(job) + slabs + min(cache, read + raw_bytes(plan))
+
+
+def over_budget(job: Job, plan: OutputPlan, sink: Sink, budget: int | None) -> tuple[Finding, ...]:
+    """Return a warning where a budget that the user gave, in bytes, cannot be kept on the CPU."""
+    if budget is None or job.route.device != "cpu":
+        return ()
+    needed = memory_beside_program(job, plan, sink)
+    if needed <= OVER * budget:
+        return ()
+    text = f"the memory that was given, {size_text(budget)}, cannot be kept: rows of an image this wide take"
+    return (Finding("warning", f"{text} about {size_text(needed)} beside the program", "T4"),)
 
 
 def _of_tiles(job: Job) -> int:

@@ -22,7 +22,7 @@ from srkit.upscaling.enlarging.slabs import StoredSlab, as_written, assemble, sl
 from srkit.upscaling.enlarging.stream import Piece
 from srkit.upscaling.fidelity.agreement import Agreement
 from srkit.upscaling.fidelity.measurement import gathered
-from srkit.upscaling.making.forecast import Forecast, foresee
+from srkit.upscaling.making.forecast import Forecast, foresee, over_budget
 from srkit.upscaling.making.journal import Journal
 from srkit.upscaling.making.manner import Keeping, Manner
 from srkit.upscaling.making.order import Order
@@ -71,6 +71,7 @@ def produce(order: Order) -> Product:
             if manner.keeping.shard is not None:
                 overlapped(job, plan, lambda job: _keep_shard(journal, job, plan, sink.slab, manner.step))
                 return Product(ready.findings, job.route, shard=str(manner.keeping.shard))
+        tight = over_budget(job, plan, sink, manner.wishes.memory)
         output = _Output(sink, plan, order.target, journal)
         agreement = overlapped(job, plan, lambda job: _write(output, job, ready.compared, manner))
         written = Written(sink.slab, output.checksums, sink.lossless)
@@ -82,7 +83,12 @@ def produce(order: Order) -> Product:
     found = () if agreement is None else agreement.findings()
     spec = plan.provenance.normalizer
     return Product(
-        (*ready.findings, *findings, *found), job.route, kinds, agreement, normalizer=spec, clipped=output.clipped
+        (*ready.findings, *tight, *findings, *found),
+        job.route,
+        kinds,
+        agreement,
+        normalizer=spec,
+        clipped=output.clipped,
     )
 
 
@@ -97,7 +103,8 @@ def foreseen(order: Order) -> Product:
     sink = create_sink(order.session.plugins, order.item.domain, nowhere, ready.part, ready.plan)
     needed = needed_bytes(sink, ready.plan, spooled=manner.keeping.keeps) + manner.disk.reserved
     refused = shortage(target, needed)
-    findings = (*ready.findings, Finding("refusal", refused, "L12")) if refused else ready.findings
+    tight = over_budget(ready.job, ready.plan, sink, manner.wishes.memory)
+    findings = (*ready.findings, *tight, *([Finding("refusal", refused, "L12")] if refused else []))
     forecast = foresee(ready, sink, target, needed)
     return Product(findings, ready.job.route, forecast=forecast)
 

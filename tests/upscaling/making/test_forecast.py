@@ -84,6 +84,16 @@ def test_an_output_without_room_is_refused_before_the_work_unless_forced(
     assert (tmp_path / "b.npy").exists()
 
 
+def test_a_budget_that_cannot_be_kept_is_told_of(plugins: Plugins, tmp_path: Path) -> None:
+    wide = save(tmp_path / "wide.npy", np.zeros((4, 40, 20_000), np.uint16))
+    ways: dict[str, Any] = {"model": "nearest", "plugins": plugins, "options": {"toy": {"slab": 80}}}
+    for memory, told in (("1G", False), ("8M", True)):
+        for dry_run in (True, False):
+            out = tmp_path / f"{memory}.npy"
+            (result,) = upscale(wide, out, memory=memory, dry_run=dry_run, **ways).results
+            assert any("cannot be kept" in finding.text for finding in result.findings) == told
+
+
 @pytest.mark.parametrize(
     ("number", "text"), [(0, "0 bytes"), (999, "999 bytes"), (15_431_000_000, "15.4 GB"), (2.5e12, "2.5 TB")]
 )
