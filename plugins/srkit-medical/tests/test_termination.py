@@ -98,12 +98,14 @@ def test_a_terminated_run_ends_as_an_interrupted_one(archive: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("whom", ["parent", "group"])
-def test_workers_are_terminated_with_the_run_and_clean_up(archive: Path, tmp_path: Path, whom: str) -> None:
+@pytest.mark.parametrize("how", ["parent", "group", "killed"])
+def test_workers_are_terminated_with_the_run_and_clean_up(archive: Path, tmp_path: Path, how: str) -> None:
     line = command(tmp_path, archive, "--workers", "2", "--no-manifest")
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as run:
         assert run.stdout is not None
         assert run.stdout.read(2) == b"ww"
-        (os.killpg if whom == "group" else os.kill)(run.pid, signal.SIGTERM)
-        assert run.wait(timeout=100) == 130  # a worker that did not end by itself would have left its folder
+        number = signal.SIGKILL if how == "killed" else signal.SIGTERM
+        (os.killpg if how == "group" else os.kill)(run.pid, number)
+        assert run.wait(timeout=100) == (-signal.SIGKILL if how == "killed" else 130)
+        run.stdout.read()  # until the last worker ended, by itself: one that was killed would have left its folder
     assert not list(in_the_making(tmp_path / "made"))

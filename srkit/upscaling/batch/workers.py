@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections import deque
 from collections.abc import Generator, Iterable
@@ -133,6 +134,7 @@ def _work(pipe: Connection, treatment: Treatment, threads: int, level: int) -> N
     warnings.simplefilter("ignore")  # what libraries say may quote the files
     for number in ENDING:
         signal.signal(number, _interrupted)
+    threading.Thread(target=_end_with_parent, name="srkit-parent", daemon=True).start()
     tune_allocator()
     torch.set_num_threads(threads)
     try:
@@ -142,6 +144,14 @@ def _work(pipe: Connection, treatment: Treatment, threads: int, level: int) -> N
         return
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _end_with_parent() -> None:
+    """Interrupt this process where its parent was killed: nobody would write down what it finished."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _interrupted(*_: Any) -> None:
