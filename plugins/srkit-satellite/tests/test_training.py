@@ -11,7 +11,7 @@ from srkit_satellite.patches import SceneSampler
 from srkit_satellite.plugin import srkit_degradation
 from srkit_satellite.source import RasterSource
 
-from srkit import InputError, RecipeError, Scale, Window
+from srkit import ArraySource, InputError, RecipeError, Scale, Window
 from srkit.config import load_recipe
 from srkit.data.cache import ArrayCache
 from srkit.data.catalogue import find_items, make_catalogue
@@ -274,7 +274,7 @@ def test_empty_scenes_and_large_patches_are_refused(make, opened):
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
 def test_default_degradation_has_its_response_at_nyquist_and_moves_nothing(factor):
-    degradation = srkit_degradation("satellite", None, None)
+    degradation = srkit_degradation("satellite", None, ArraySource(np.ones((1, 8, 8))))
     size = 24 * factor
     rows = torch.arange(size, dtype=torch.float64)
     centres = (torch.arange(24, dtype=torch.float64) + 0.5) * factor - 0.5
