@@ -14,6 +14,7 @@ from srkit import plugins as verbs
 from srkit.data.leakage import seen_by, trained_on
 from srkit.domain import Item, Metric, Options, Skipped
 from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError, UsageError, nearest_known
+from srkit.evaluation.agreement import agreement
 from srkit.evaluation.reference import Reference, make_reference
 from srkit.evaluation.table import EvaluationRow, EvaluationTable, SkippedItem, in_order
 from srkit.grid import Scale
@@ -281,6 +282,7 @@ def _row_of(
             for i, name in enumerate(channels)
         },
         reference.drawn,
+        agreement(reference, sr),
         range_note=reference.range_note,
     )
 

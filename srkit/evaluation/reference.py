@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ class Reference:
     """HR ``(C, *grid axes)`` in stored units, its validity, and a source of the LR; image channels only.
 
     `drawn` holds the steps that made LR where some of them were drawn for it. `data_range` is what PSNR and SSIM refer
-    to, `range_note` how it came about.
+    to, `range_note` how it came about. `seen` is how LR comes from HR without noise: ``(C, *grid axes)`` to the same.
     """
 
     hr: Array
@@ -39,6 +39,7 @@ class Reference:
     encoding: Encoding
     data_range: float
     range_note: str
+    seen: Callable[[Array], Array]
     drawn: tuple[Mapping[str, Any], ...] = ()
 
     def as_stored(self, values: Array) -> Array:
@@ -69,10 +70,12 @@ def make_reference(
     made = degrade.settled(steps, generator)  # once for the item: its slices went through one camera
     filled = block.values if block.valid is None else fill_invalid(block.values, block.valid)
     lr = _Degrading(view, cast(tuple[Role, ...], roles), made, generator).apply(filled)
+    seen = _Degrading(view, cast(tuple[Role, ...], roles), made, None).apply
     encoding = _of_images(source.encoding, view)
     lr_source = _lr_source(source, view, window, Block(lr, _downscaled(block.valid, factors)), encoding)
     drawn = tuple({"name": step.name, **step.parameters} for step in made.steps) if made is not steps else ()
-    return Reference(block.values, block.valid, lr_source, encoding, *_range(plugins, domain, block, encoding), drawn)
+    data_range, note = _range(plugins, domain, block, encoding)
+    return Reference(block.values, block.valid, lr_source, encoding, data_range, note, seen, drawn)
 
 
 def _range(plugins: Plugins, domain: str, hr: Block, encoding: Encoding) -> tuple[float, str]:
@@ -100,7 +103,7 @@ class _Degrading:
     view: View
     roles: tuple[Role, ...]
     steps: Degradation
-    generator: torch.Generator
+    generator: torch.Generator | None
 
     def apply(self, hr: Array) -> Array:
         """Return LR ``(C, *grid axes)`` of HR."""

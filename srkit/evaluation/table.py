@@ -20,6 +20,7 @@ class EvaluationRow:
     `data_range` is what PSNR and SSIM refer to, and `range_note` how it came about; `metrics` holds figures by name,
     `channels` those of each channel by its own name, where an item has several. `drawn` holds the steps that made LR
     where they were drawn for the item.
+    `agreement` is how the output, degraded again, departs from its input.
     `trained_on` says that the model has seen the item, or its pixels under another name, in training. `subject` is a
     number that items of one subject or place share, and tells nothing of it.
     """
@@ -30,6 +31,7 @@ class EvaluationRow:
     data_range: float
     channels: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     drawn: tuple[Mapping[str, Any], ...] = ()
+    agreement: Mapping[str, float] = field(default_factory=dict)
     trained_on: bool = False
     subject: str = ""
     range_note: str = ""
@@ -115,6 +117,8 @@ def _row(row: EvaluationRow) -> dict[str, Any]:
     }
     if row.trained_on:
         figures["trained_on"] = True
+    if row.agreement:
+        figures["agreement"] = _plain(row.agreement)
     if row.drawn:
         figures["degradation"] = [dict(step) for step in row.drawn]
     if row.channels:
