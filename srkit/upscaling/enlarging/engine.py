@@ -21,12 +21,13 @@ from srkit.networks.interpolation import Interpolation
 from srkit.plugins import Plugins, normalizer
 from srkit.upscaling.enlarging.blending import Blend
 from srkit.upscaling.enlarging.fill import fill
+from srkit.upscaling.enlarging.holding import held_by_stages, sample_bytes
 from srkit.upscaling.enlarging.resampling import Resampling
 from srkit.upscaling.enlarging.stream import Piece, Stage, first_needed, through
 from srkit.upscaling.planning.enlarger import Enlarger
 from srkit.upscaling.planning.plan import INTERPOLATION_HALO, Fit, fit
 from srkit.upscaling.planning.tiles import Asked, AxisPlan, Tile, count_tiles, iterate_tiles, mirrored
-from srkit.upscaling.routing.memory import noticing_exhaustion
+from srkit.upscaling.routing.memory import Beside, noticing_exhaustion
 from srkit.upscaling.routing.route import Route, Wishes, choose_route
 
 Step = Callable[[int, int, Window], None]
@@ -99,7 +100,24 @@ def prepare(
     job = Job(source, fitted, route, found)
     if shape is None or shape == job.network_grid.shape:
         return job
-    return replace(job, stages=(Resampling(job.network_grid, source.grid.resampled(shape), source.channels),))
+    stage = Resampling(job.network_grid, source.grid.resampled(shape), source.channels)
+    return with_room(replace(job, stages=(stage,)), enlarger, wishes)
+
+
+def with_room(job: Job, enlarger: Enlarger, wishes: Wishes | None, beside: Beside = Beside()) -> Job:  # noqa: B008
+    """Return the job on tiles that leave room in memory for its stages, and for what is held `beside` them."""
+    source, axis = job.source, job.source.slab.axis
+    sample = sample_bytes(source, len(source.channels))
+    held = held_by_stages(job.network_grid, job.stages, axis, sample, source.grid.shape[axis])
+    route = choose_route(
+        job.fitted,
+        source,
+        baseline=enlarger.generator is None,
+        wishes=wishes,
+        deviation=enlarger.deviation,
+        beside=held + beside,
+    )
+    return replace(job, route=route)
 
 
 def enlarge(

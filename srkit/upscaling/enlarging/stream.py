@@ -81,6 +81,15 @@ class Stage(Sight, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a grid is cut: in runs of `length` samples along `axis`, and those in blocks of about `samples`."""
+
+    axis: int
+    length: int
+    samples: int
+
+
 def through(
     pieces: Iterable[Piece], below: Grid, stages: Sequence[Stage], axis: int, *, first: tuple[int, int] = (0, 0)
 ) -> Iterator[Piece]:
@@ -101,9 +110,7 @@ def through(
     starts = _starts(below, stages, axis, wanted)
     runs = _joined(pieces, below.shape, axis)
     for stage, start in zip(stages, starts[1:], strict=True):
-        length = _run_length(below, stage, axis)
-        cut = _Cut(axis, length, BLOCK_SAMPLES)
-        pieces = _applied(stage, _with_needs(runs, below, stage, cut, (frame, start)))
+        pieces = _applied(stage, _with_needs(runs, below, stage, stage_cut(below, stage, axis), (frame, start)))
         below = stage.grid
         runs = _joined(pieces, below.shape, axis)
     yield from pieces
@@ -117,11 +124,27 @@ def seen_from(
     Runs, and blocks of them, have about `samples` samples of the finer grid per channel, and where one sample needs
     others, a few times as many as it needs.
     """
-    across = max(math.prod(grid.shape) for grid in (sight.grid, below)) // sight.grid.shape[axis]
+    cut = sight_cut(below, sight, axis, samples)
+    yield from _with_needs(_joined(pieces, below.shape, axis), below, sight, cut, (0, 0))
+
+
+def stage_cut(below: Grid, stage: Stage, axis: int) -> Cut:
+    """Return how the grid of a stage is cut: runs are as long as what a sample needs, so at most half is done twice."""
+    return Cut(axis, _run_length(below, stage, axis), BLOCK_SAMPLES)
+
+
+def sight_cut(below: Grid, sight: Sight, axis: int, samples: int) -> Cut:
+    """Return how a grid is cut that is only looked at."""
+    each = max(math.prod(grid.shape) for grid in (sight.grid, below)) // sight.grid.shape[axis]
     middle = _run(sight.grid, axis, sight.grid.shape[axis] // 2, 1)
     reach = _needed(sight, middle, below).shape[axis] * sight.grid.shape[axis] / below.shape[axis]
-    length = max(1, samples // across, int(3 * reach) if reach > 1 else 1)
-    yield from _with_needs(_joined(pieces, below.shape, axis), below, sight, _Cut(axis, length, samples), (0, 0))
+    return Cut(axis, max(1, samples // each, int(3 * reach) if reach > 1 else 1), samples)
+
+
+def needed_by_run(below: Grid, sight: Sight, cut: Cut) -> Window:
+    """Return what a run in the middle needs of the grid below."""
+    low = max(0, (sight.grid.shape[cut.axis] - cut.length) // 2)
+    return _needed(sight, _run(sight.grid, cut.axis, low, cut.length), below)
 
 
 def first_needed(below: Grid, stages: Sequence[Stage], axis: int, wanted: int) -> int:
@@ -165,21 +188,12 @@ def _applied(stage: Stage, needed: Iterator[tuple[Window, Piece]]) -> Iterator[P
         yield stage.apply(piece, window)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """How a grid is cut: in runs of `length` samples along `axis`, and those in blocks of about `samples`."""
-
-    axis: int
-    length: int
-    samples: int
-
-
 def _with_needs(
-    runs: Iterator[Piece], below: Grid, sight: Sight, cut: _Cut, first: tuple[int, int]
+    runs: Iterator[Piece], below: Grid, sight: Sight, cut: Cut, first: tuple[int, int]
 ) -> Iterator[tuple[Window, Piece]]:
     """Yield the blocks of runs, each with what it needs of the grid below."""
     axis, length = cut.axis, cut.length
-    along, most = _across(below, sight, cut)
+    along, most = across(below, sight, cut)
     for frame, given in groupby(runs, key=lambda run: run.frame):
         start = first[1] if frame == first[0] else 0
         windows = [_run(sight.grid, axis, low, length) for low in range(start, sight.grid.shape[axis], length)]
@@ -190,7 +204,7 @@ def _with_needs(
                 yield block, _taken(buffer, _needed(sight, block, below))
 
 
-def _across(below: Grid, sight: Sight, cut: _Cut) -> tuple[int, int]:
+def across(below: Grid, sight: Sight, cut: Cut) -> tuple[int, int]:
     """Return the axis across which runs are cut into blocks, and how long a block is on it.
 
     It is the longest one on which a sample does not need all that there is; where there is none, runs are blocks.

@@ -20,12 +20,14 @@ from torch import Tensor, nn
 from srkit.grid import Window
 from srkit.image import Array, BoolArray, Channel, Encoding, OutputPlan, Source
 from srkit.upscaling.enlarging.engine import Job, Step, read, run
+from srkit.upscaling.enlarging.holding import sample_bytes
 from srkit.upscaling.enlarging.stream import Piece, Stage, through
 from srkit.upscaling.fidelity.consistency import both, of_channels
 from srkit.upscaling.fidelity.contrast import contrast
 from srkit.upscaling.fidelity.figures import only
 from srkit.upscaling.fidelity.measurement import read_again
 from srkit.upscaling.fidelity.observation import Observation
+from srkit.upscaling.routing.memory import Beside
 
 KINDS = ("residual", "departure", "spread")
 SAME = 1e-3  # spacings that differ by a smaller share are equal
@@ -124,6 +126,13 @@ def spread(job: Job, axis: int, step: Step | None = None) -> Iterator[Piece]:
         yield _map_piece(pieces[0].window, pieces[0].frame, values, valid)
         # from the last to the first: each has set torch's switches on top of the one before, and puts them back
         pieces = [piece for member in reversed(members) if (piece := next(member, None)) is not None]
+
+
+def held_by_spread(job: Job) -> Beside:
+    """Return what memory holds of the members: the results of all on a tile, and sums over them in float64."""
+    samples = math.prod(job.fitted.factors) * len(job.source.channels)
+    results = sample_bytes(job.source, samples) * len(ensemble(job))
+    return Beside(per_sample=results + 4 * 8 * samples)
 
 
 def _deviation(members: Sequence[Array]) -> Array:

@@ -13,13 +13,15 @@ import numpy as np
 from srkit.grid import Slab, Window
 from srkit.image import Block, BoolArray, Source
 from srkit.upscaling.enlarging.engine import read
-from srkit.upscaling.enlarging.stream import THIN_SAMPLES, Piece, seen_from
+from srkit.upscaling.enlarging.holding import held_by_sight, sample_bytes
+from srkit.upscaling.enlarging.stream import THIN_SAMPLES, Piece, seen_from, sight_cut
 from srkit.upscaling.fidelity.agreement import Agreement, ChannelAgreement
 from srkit.upscaling.fidelity.consistency import both, of_channels
 from srkit.upscaling.fidelity.contrast import contrast, least_departure, peaks
 from srkit.upscaling.fidelity.figures import Angles, Departures, Energies, Errors, RatioShift
 from srkit.upscaling.fidelity.observation import Observation
 from srkit.upscaling.fidelity.ratios import ratios_of
+from srkit.upscaling.routing.memory import Beside
 
 
 def gathered(
@@ -33,6 +35,13 @@ def gathered(
     for _ in pieces:
         pass  # what no sample of the input is seen from
     return measured.agreement()
+
+
+def held_by_comparison(source: Source, observation: Observation, images: Sequence[int], axis: int) -> Beside:
+    """Return what memory holds while `gathered` compares."""
+    below, sight = source.grid.upscaled(observation.factors), Measurement(source, observation, images)
+    cut = sight_cut(below, sight, axis, THIN_SAMPLES)
+    return held_by_sight(below, sight, cut, sample_bytes(source, len(source.channels)))
 
 
 def read_again(output: Source, axis: int) -> Iterator[Piece]:

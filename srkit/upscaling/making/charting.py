@@ -15,12 +15,12 @@ from typing import Self
 from srkit.errors import UsageError
 from srkit.image import MappableSource, OutputPlan, Sink, Source
 from srkit.plugins import create_sink
-from srkit.upscaling.enlarging.engine import Job
+from srkit.upscaling.enlarging.engine import Job, with_room
 from srkit.upscaling.enlarging.slabs import assemble
 from srkit.upscaling.enlarging.stream import Piece, Stage
 from srkit.upscaling.fidelity.agreement import AGREEMENT_CODE
 from srkit.upscaling.fidelity.contrast import least_departure
-from srkit.upscaling.fidelity.maps import KINDS, Departure, Residual, ensemble, map_plan, spread, staged
+from srkit.upscaling.fidelity.maps import KINDS, Departure, Residual, ensemble, held_by_spread, map_plan, spread, staged
 from srkit.upscaling.fidelity.measurement import spreads
 from srkit.upscaling.making.forecast import Forecast, memory_of, tile_samples
 from srkit.upscaling.making.manner import Keeping, Manner
@@ -158,7 +158,9 @@ def charting_of(order: Order) -> Charting:
         raise UsageError(f"{order.item.path}: {reason}; leave --maps out")
     plans = (map_plan(ready.plan, kind, ready.compared.images) for kind in KINDS)
     charts = tuple(Chart(*chart) for chart in zip(KINDS, map_targets(order), plans, strict=True))
-    return Charting(order, ready.part, replace(ready.job, stages=()), ready.compared, charts)
+    job = replace(ready.job, stages=())
+    job = with_room(job, order.enlarger, _manner(order).wishes, held_by_spread(job))
+    return Charting(order, ready.part, job, ready.compared, charts)
 
 
 def _as_map(source: Source, suffix: str) -> tuple[Source, str]:

@@ -9,9 +9,10 @@ from srkit.errors import PluginError, RecipeError, UsageError
 from srkit.files import is_address
 from srkit.grid import Window
 from srkit.image import OutputPlan, Source
-from srkit.upscaling.enlarging.engine import Job, prepare
+from srkit.upscaling.enlarging.engine import Job, prepare, with_room
 from srkit.upscaling.fidelity.agreement import AGREEMENT_CODE, CUT, UNEVEN, UNFIT
 from srkit.upscaling.fidelity.consistency import Enforced
+from srkit.upscaling.fidelity.measurement import held_by_comparison
 from srkit.upscaling.fidelity.observation import Observation, observation_of
 from srkit.upscaling.making.journal import MARK, Journal, head_of, work_of
 from srkit.upscaling.making.manner import Manner
@@ -70,6 +71,8 @@ def prepared(order: Order) -> Prepared:
     doubts = suitability(enlarger, job)
     observation, unseen = _observation(order, job, enlarger)
     job, told = _on_region(item, job, manner)
+    if observation is not None:
+        job = _with_room(order, job, enlarger, observation)
     part = source if job.part is None else cut(item, source, job.part)
     journal = _journal(order, job, enlarger) if manner.keeping.keeps else None
     if journal is not None:
@@ -77,7 +80,7 @@ def prepared(order: Order) -> Prepared:
             job = replace(job, route=Route.from_json(journal.claim(job.route.as_json(), anew=manner.disk.overwrite)))
     plan = _plan(order, seen, job, enlarger)
     if manner.fidelity.enforced and observation is not None:
-        job, plan = _agreeing(job, plan, observation)
+        plan = _agreeing(job, plan, observation)
     compared = None
     if observation is not None and not unseen:
         compared = Compared(narrowed(enlarger, part)[1], observation, job.fitted.image_channels)
@@ -114,12 +117,20 @@ def _observation(order: Order, job: Job, enlarger: Enlarger) -> tuple[Observatio
     return observation, (Finding("info", reason, AGREEMENT_CODE),)
 
 
-def _agreeing(job: Job, plan: OutputPlan, observation: Observation) -> tuple[Job, OutputPlan]:
-    """Return job and plan of an output that is made to agree with its input."""
-    stage = Enforced(job.source, observation, job.fitted.image_channels)
-    how = {"rounds": stage.rounds, "degradation": observation.steps}
-    plan = replace(plan, provenance=replace(plan.provenance, consistency=how))
-    return replace(job, stages=(stage, *job.stages)), plan
+def _with_room(order: Order, job: Job, enlarger: Enlarger, observation: Observation) -> Job:
+    """Return the job with the stage that makes it agree, if that is wanted, on tiles that leave room for all of it."""
+    source, images = job.source, job.fitted.image_channels
+    if order.manner.fidelity.enforced:
+        job = replace(job, stages=(Enforced(source, observation, images), *job.stages))
+    compared = held_by_comparison(source, observation, images, source.slab.axis)
+    return with_room(job, enlarger, order.manner.wishes, compared)
+
+
+def _agreeing(job: Job, plan: OutputPlan, observation: Observation) -> OutputPlan:
+    """Return the plan of an output that is made to agree with its input."""
+    rounds = next(stage.rounds for stage in job.stages if isinstance(stage, Enforced))
+    how = {"rounds": rounds, "degradation": observation.steps}
+    return replace(plan, provenance=replace(plan.provenance, consistency=how))
 
 
 def _on_region(item: Item, job: Job, manner: Manner) -> tuple[Job, tuple[Finding, ...]]:

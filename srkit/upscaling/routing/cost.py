@@ -21,16 +21,18 @@ EDGE = 16
 
 
 def bytes_per_sample(fitted: Fit, device: str) -> int:
-    """Return the bytes that an input sample costs at the network's widest point."""
-    return _measured(fitted, device, fitted.generator)
+    """Return the bytes that an input sample costs at the network's widest point, and as a result."""
+    return _measured(fitted, device, fitted.generator) + _result(fitted)
 
 
 def bytes_per_trunk_sample(fitted: Fit, device: str) -> int:
     """Return the bytes that an input sample costs while the tail runs on windows: features, and the result."""
     trunk = fitted.generator.trunk
-    channels = len(fitted.image_channels)
-    output = 4 * OUTPUT_COPIES * math.prod(fitted.factors) * channels
-    return _measured(fitted, device, trunk) + output if callable(trunk) else output
+    return (_measured(fitted, device, trunk) if callable(trunk) else 0) + _result(fitted)
+
+
+def _result(fitted: Fit) -> int:
+    return 4 * OUTPUT_COPIES * math.prod(fitted.factors) * len(fitted.image_channels)
 
 
 def runs_in_two_parts(generator: nn.Module) -> bool:

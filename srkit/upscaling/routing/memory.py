@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,6 +14,24 @@ from srkit.errors import OutOfMemoryError, UsageError
 
 FALLBACK_MEMORY = 2 * 2**30  # bytes, where the system does not say
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What memory holds beside a tile in the network, in bytes.
+
+    `fixed` whatever the tiles, `per_row` for each input row of a tile across the slab's axis, while tiles wait for the
+    rest of their row, `per_sample` for each input sample of a tile.
+    """
+
+    fixed: int = 0
+    per_row: int = 0
+    per_sample: int = 0
+
+    def __add__(self, other: Beside) -> Beside:
+        """Return both together."""
+        fixed, per_row = self.fixed + other.fixed, self.per_row + other.per_row
+        return Beside(fixed, per_row, self.per_sample + other.per_sample)
 
 
 def bytes_of(text: int | str | None) -> int | None:

@@ -17,14 +17,16 @@ from srkit.upscaling.planning.plan import Fit
 from srkit.upscaling.planning.tiles import AxisPlan, round_up, smallest_tile
 from srkit.upscaling.routing.backend import check_backend, choose_backend, network_for, precision_for, strays
 from srkit.upscaling.routing.cost import bytes_per_sample, bytes_per_trunk_sample, runs_in_two_parts
-from srkit.upscaling.routing.memory import bytes_of, default_budget
+from srkit.upscaling.routing.memory import Beside, bytes_of, default_budget
 from srkit.upscaling.routing.runtimes import is_runtime
 from srkit.upscaling.routing.tail import LENGTH as TAIL_LENGTH
 
 TILE_CAP = {1: 4096, 2: 512, 3: 96}  # beyond these, time per sample no longer falls (2-D measured, 3-D by volume)
 TWO_PART_CAP = {2: 2048, 3: 192}  # the tail on windows: a larger tile repeats less of its surroundings
 LEAST_TAIL = 24
-TILE_SHARE, WAITING_SHARE = 2, 4  # of a budget; the rest is for a slab on its way and for what formats keep of blocks
+LEAST_SHARE = 4  # of a budget that tiles get, whatever else memory holds: they cannot be smaller for ever
+TILE_SHARE = 2  # of what is left: a tile's own, at most
+WAITING_SHARE = 4  # all but one such share is for a tile and what waits; that one for a slab and what formats keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,9 @@ def choose_route(
     baseline: bool,
     wishes: Wishes | None = None,
     deviation: Mapping[str, Any] | None = None,
+    beside: Beside = Beside(),  # noqa: B008  a frozen value
 ) -> Route:
-    """Return the route for an item; `deviation` is what the model says of bfloat16.
+    """Return the route for an item; `deviation` is what the model says of bfloat16, `beside` what else memory holds.
 
     Raises UsageError for wishes that cannot be met.
     """
@@ -154,15 +157,15 @@ def choose_route(
     own = None if baseline else strays(fitted.generator, wishes.backend, wishes.precision, source.encoding)
     said = deviation if own is None else own
     precision, why_precision = precision_for(wishes.precision, wishes.backend, device, source.encoding, said)
-    budget = _budget(wishes.memory, device)
+    room = _Room(_budget(wishes.memory, device), Beside() if torch.device(device).type == "cuda" else beside)
     threads = torch.get_num_threads()
     if baseline:
-        tile, why_tile = _tile(fitted, source, budget, wishes.tile, lambda: bytes_per_sample(fitted, device))
+        tile, why_tile = _tile(fitted, source, room, wishes.tile, lambda: bytes_per_sample(fitted, device))
         return Route(device, "fp32", False, threads, tile, (why_device, why_tile))
     backend, why_backend = choose_backend(wishes.backend, device, precision, fitted.generator)
-    tail = _tail(fitted, budget, device, backend)
+    tail = _tail(fitted, room.left, device, backend)
     measure, cap = (bytes_per_trunk_sample, TWO_PART_CAP) if tail else (bytes_per_sample, TILE_CAP)
-    tile, why_tile = _tile(fitted, source, budget, wishes.tile, lambda: measure(fitted, device), cap)
+    tile, why_tile = _tile(fitted, source, room, wishes.tile, lambda: measure(fitted, device), cap)
     return Route(
         device,
         precision,
@@ -173,6 +176,24 @@ def choose_route(
         backend=backend,
         tail=tail,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """A budget, and what is held beside a tile; `left` is for tiles and for slabs that wait for them."""
+
+    budget: int
+    beside: Beside
+
+    @property
+    def left(self) -> int:
+        return max(self.budget - self.beside.fixed, self.budget // LEAST_SHARE)
+
+    def told(self) -> str:
+        fixed = f"{self.beside.fixed / 2**20:.0f} MiB"
+        if self.beside.fixed > self.budget - self.left:
+            return f", too little for the {fixed} that go to what comes after the network"
+        return f", of which {fixed} go to what comes after the network" if self.beside.fixed >= 2**20 else ""
 
 
 def _budget(wish: int | None, device: str) -> int:
@@ -210,7 +231,7 @@ def _device(wish: str | None, backend: str | None) -> tuple[str, str]:
 def _tile(
     fitted: Fit,
     source: Source,
-    budget: int,
+    room: _Room,
     wish: int | None,
     measure: Callable[[], int],
     cap: Mapping[int, int] = TILE_CAP,
@@ -225,14 +246,15 @@ def _tile(
     for a in axes:
         least[a] = smallest_tile(halo[a], fitted.multiple[a])
         size[a] = max(least[a], min(_padded(fitted, grid, a), max(cap[len(axes)], 4 * halo[a])))
-    cost = measure()
-    while cost * _product(size) > budget // TILE_SHARE and size != least:
+    cost = measure() + room.beside.per_sample
+    while cost * _product(size) > room.left // TILE_SHARE and size != least:
         _halve(size, least, max(axes, key=lambda a: size[a] if size[a] > least[a] else 0), fitted)
     band = source.slab.axis
-    while _bytes_per_row(fitted, source) * size[band] > budget // WAITING_SHARE and size[band] > least[band]:
+    waiting = _bytes_per_row(fitted, source) + room.beside.per_row
+    while waiting * size[band] + cost * _product(size) > 3 * room.left // WAITING_SHARE and size[band] > least[band]:
         _halve(size, least, band, fitted)
     balanced = tuple(_balanced(fitted, grid, a, size[a]) if a in axes else 1 for a in range(grid.ndim))
-    return balanced, f"a sample costs about {cost} bytes of a budget of {budget // 2**20} MiB"
+    return balanced, f"a sample costs about {cost} bytes of a budget of {room.budget // 2**20} MiB{room.told()}"
 
 
 def _halve(size: list[int], least: list[int], axis: int, fitted: Fit) -> None:

@@ -10,6 +10,7 @@ from srkit.networks.srresnet import SRResNet
 from srkit.upscaling import Enlarger, Wishes
 from srkit.upscaling.planning.plan import Fit, fit
 from srkit.upscaling.planning.tiles import AxisPlan
+from srkit.upscaling.routing.memory import Beside
 from srkit.upscaling.routing.route import Route, choose_route
 
 SHAPE = (700, 900)
@@ -49,7 +50,20 @@ def test_tiles_are_balanced() -> None:
 def test_rows_of_tiles_that_wait_for_a_slab_fit_the_budget() -> None:
     wide = ArraySource(np.broadcast_to(np.zeros((), np.uint8), (1, 600, 100_000)))
     tile = choose_route(integer_fit(wide), wide, baseline=False, wishes=Wishes(memory=2**27)).tile
-    assert tile[0] * 2 * 200_000 <= 2**26
+    assert tile[0] * 2 * 200_000 <= 3 * 2**25
+
+
+def test_what_comes_after_the_network_makes_tiles_smaller_and_is_told_of() -> None:
+    def route(beside: Beside) -> Route:
+        return choose_route(fitted(), SOURCE, baseline=False, wishes=Wishes(memory=2**26), beside=beside)
+
+    alone = route(Beside())
+    for beside in (Beside(fixed=2**25), Beside(per_row=2**18), Beside(per_sample=2**13)):
+        assert np.prod(route(beside).tile) < np.prod(alone.tile)
+    assert "of which 32 MiB go to what comes after" in route(Beside(fixed=2**25)).explain()
+    assert "too little for the 1024 MiB" in route(Beside(fixed=2**30)).explain()
+    assert min(route(Beside(fixed=2**30)).tile) > 2 * fitted().halo[0]
+    assert "after the network" not in alone.explain()
 
 
 def integer_fit(source: ArraySource) -> Fit:
