@@ -59,7 +59,8 @@ class Player:
         """Take step number `step` of a phase on the parts of a batch; return the unweighted losses by name.
 
         The gradient is that of the whole batch: only what is computed over many images (batch normalisation, the means
-        of a relativistic game) sees the parts. Raises DivergedError for a loss or a gradient that is no number, before any weight has changed.
+        of a relativistic game) sees the parts. Raises DivergedError for a loss or a gradient that is no number, before
+        any weight has changed.
         """
         return self.move(self.learn(parts, step), world or World())
 
