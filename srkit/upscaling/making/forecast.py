@@ -15,6 +15,7 @@ from srkit.grid import Window
 from srkit.image import OutputPlan, Sink, Source
 from srkit.quantities import size_text
 from srkit.upscaling.enlarging.engine import Job, read
+from srkit.upscaling.enlarging.holding import held_by_stages, sample_bytes
 from srkit.upscaling.making.preparation import Prepared
 from srkit.upscaling.making.room import free_bytes, raw_bytes
 from srkit.upscaling.making.trial import tried
@@ -115,7 +116,7 @@ def memory_of(job: Job, plan: OutputPlan, sink: Sink) -> int:
 
 
 def memory_beside_program(job: Job, plan: OutputPlan, sink: Sink) -> int:
-    """Return the bytes of tiles, of slabs that wait for them, and of what a format keeps of blocks."""
+    """Return the bytes of tiles, stages, slabs that wait for them, and of what a format keeps of blocks."""
     axis, itemsize = sink.slab.axis, plan.encoding.dtype.itemsize
     rows = plan.grid.shape[axis]
     per_row = math.prod(plan.grid.shape) // rows * len(plan.channels) * itemsize
@@ -123,7 +124,7 @@ def memory_beside_program(job: Job, plan: OutputPlan, sink: Sink) -> int:
     slabs = per_row * min(rows, open_slabs * sink.slab.size)
     read = math.prod(job.source.grid.shape) * len(job.source.channels) * job.source.encoding.dtype.itemsize
     cache = max(getattr(holder, "cache", 0) for holder in (sink, job.source))
-    return WRITING_BYTES + _of_tiles(job) + slabs + min(cache, read + raw_bytes(plan))
+    return WRITING_BYTES + _of_tiles(job) + _of_stages(job) + slabs + min(cache, read + raw_bytes(plan))
 
 
 def over_budget(job: Job, plan: OutputPlan, sink: Sink, budget: int | None) -> tuple[Finding, ...]:
@@ -135,6 +136,13 @@ def over_budget(job: Job, plan: OutputPlan, sink: Sink, budget: int | None) -> t
         return ()
     text = f"the memory that was given, {size_text(budget)}, cannot be kept: rows of an image this wide take"
     return (Finding("warning", f"{text} about {size_text(needed)} beside the program", "T4"),)
+
+
+def _of_stages(job: Job) -> int:
+    source, axis = job.source, job.source.slab.axis
+    sample = sample_bytes(source, len(source.channels))
+    held = held_by_stages(job.network_grid, job.stages, axis, sample, source.grid.shape[axis])
+    return held.fixed + held.per_row * min(job.route.tile[axis], source.grid.shape[axis])
 
 
 def _of_tiles(job: Job) -> int:

@@ -62,6 +62,17 @@ def test_the_invalid_share_is_found_by_probes(plugins: Plugins, tmp_path: Path, 
     assert planned.forecast.invalid_share == pytest.approx(0.5, abs=0.1)
 
 
+def test_what_an_output_is_made_consistent_by_takes_memory(plugins: Plugins, tmp_path: Path) -> None:
+    wide = save(tmp_path / "in" / "wide.npy", np.full((1, 60, 900), 7, np.uint16))
+    needed = []
+    for consistency in (False, True):
+        ways: dict[str, Any] = {"model": "nearest", "scale": 2, "consistency": consistency, "tile": 30}
+        (planned,) = upscale(wide, tmp_path / "b.npy", plugins=plugins, dry_run=True, **ways).results
+        assert planned.forecast is not None
+        needed.append(planned.forecast.memory_bytes)
+    assert needed[1] - needed[0] > 10 * 4 * 900 * 2 * 30  # ten arrays of some rows of floats
+
+
 def test_what_exists_is_refused_in_a_plan_too(plugins: Plugins, tmp_path: Path, path: Path) -> None:
     save(tmp_path / "out" / "a.npy", np.zeros((1, 2, 2)))
     save(tmp_path / "in" / "c.npy", np.ones((1, 20, 20), np.uint16))
