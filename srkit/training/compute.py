@@ -34,6 +34,7 @@ class Compute:
 def choose_compute(recipe: Recipe, world: World | None = None) -> Compute:
     """Return device and precision: the first GPU where there is one, bfloat16 where the processor has it.
 
+    Processors do volumes in fp32 unless bfloat16 is asked for.
     Raises RecipeError for a device that is not there.
     """
     name = recipe.device if recipe.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
@@ -42,7 +43,10 @@ def choose_compute(recipe: Recipe, world: World | None = None) -> Compute:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise RecipeError(f"device {name!r} is not there; set device to auto or cpu") from error
-    bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and _has_bf16(device))
+    unsound = (
+        device.type == "cpu" and len(recipe.network_roles) == 3
+    )  # torch 2.13: now and then a gradient is inf or NaN
+    bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and _has_bf16(device) and not unsound)
     return Compute(device, bf16, world or World())
 
 
