@@ -84,10 +84,10 @@ def as_written(slab: StoredSlab, plan: OutputPlan, axis: int) -> Iterator[Piece]
         yield Piece(window, slab.frame, plan.encoding.decode(slab.stored[inner]), valid)
 
 
-def thin_parts(window: Window, axis: int) -> Iterator[Window]:
-    """Yield a window in parts along `axis`, each of about `THIN_SAMPLES` samples per channel."""
+def thin_parts(window: Window, axis: int, samples: int = THIN_SAMPLES) -> Iterator[Window]:
+    """Yield a window in parts along `axis`, each of about that many samples per channel."""
     across = max(1, window.size // max(1, window.shape[axis]))
-    for part in Slab(axis, max(1, THIN_SAMPLES // across)).windows(window.shape):
+    for part in Slab(axis, max(1, samples // across)).windows(window.shape):
         yield part.shifted(window.start)
 
 

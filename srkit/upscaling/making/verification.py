@@ -20,6 +20,7 @@ from srkit.upscaling.making.staging import disk_is_full
 from srkit.upscaling.session import Session
 
 PIXEL_TOLERANCE = 1e-6
+PART_SAMPLES = 2**21  # per channel, read at once: thinner parts would unpack a format's blocks again and again
 WORLD_TOLERANCE, COARSE_PIXEL_TOLERANCE = 1e-4, 1e-3
 """For formats that keep geometry in float32 (NIfTI): units of the world, and never more than this of a sample."""
 FLOAT32_STEPS, FLOAT32_PIXEL_TOLERANCE = 4, 1e-4
@@ -38,7 +39,7 @@ class Written:
 def checksum(stored: Array, encoding: Encoding, axis: int) -> int:
     """Return the CRC-32 of a slab along `axis` as it comes back, taken in thin parts as they are read again."""
     number = 0
-    for part in thin_parts(Window.whole(stored.shape[1:]), axis):
+    for part in thin_parts(Window.whole(stored.shape[1:]), axis, PART_SAMPLES):
         number = _checksum(stored[(slice(None), *part.slices)], encoding, number)
     return number
 
@@ -114,7 +115,7 @@ def _check_samples(output: Source, plan: OutputPlan, written: Written) -> None:
     for frame in range(plan.frames):
         for window in written.slab.windows(plan.grid.shape):
             number = 0
-            for part in thin_parts(window, written.slab.axis):
+            for part in thin_parts(window, written.slab.axis, PART_SAMPLES):
                 block = read(output, part, frame)
                 number = _checksum(_plain(plan.encoding).encode(block.values, block.valid), plan.encoding, number)
             if written.lossless and number != next(expected, None):
