@@ -3,6 +3,8 @@
 #   make demo PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+WORKERS ?= 2
+# processes that share out the tests; each takes a gigabyte or two
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
@@ -39,10 +41,10 @@ demo: $(VENV)/.installed $(VENV)/.samples  ## Train, upscale and verify on real 
 test: $(VENV)/.installed  ## Run all tests with the judges that are there
 	@for judge in dciodvfy dcm2niix nifti_tool gdalinfo; do command -v $$judge > /dev/null || \
 		echo "judge $$judge is not installed: its tests are skipped (make judges installs it)"; done
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 core-test: $(VENV)/.installed  ## Run the core's tests as if no plugin were installed
-	SRKIT_PLUGINS= $(BIN)/python -m pytest tests --ignore=tests/contract
+	SRKIT_PLUGINS= $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests --ignore=tests/contract
 
 judges:  ## Install the outside judges from Debian
 	$(SUDO) apt-get update -qq
