@@ -12,9 +12,9 @@ import pytest
 from srkit_medical.foreground import body_of
 
 from srkit.evaluation import evaluate
-from srkit.evaluation.evaluate import Terms
+from srkit.evaluation.evaluate import Terms, chosen_metrics
 from srkit.grid import Scale
-from srkit.plugins import foreground, load_plugins, metrics
+from srkit.plugins import foreground, load_plugins
 
 Make = Callable[[np.ndarray], Any]
 
@@ -78,7 +78,7 @@ def test_errors_of_the_body_count_for_more_by_the_share_of_the_body() -> None:
     values, _ = head(0, 900, 40)
     body = body_of(values[None], None)
     plugins = load_plugins()
-    terms = Terms(Scale(2, 2), None, metrics(plugins))
+    terms = Terms(Scale(2, 2), None, chosen_metrics(plugins, ()))
     wrong = values[None] + 30 * body
     whole = terms.figures(wrong, values[None], None, 900.0)
     inside = terms.foreground_figures(wrong, values[None], None, foreground(plugins, "mri", values[None], None), 900.0)

@@ -127,4 +127,5 @@ def test_a_finished_output_is_verified_without_knowing_how_it_came_about(make: M
     assert srkit.verify(path, out, domain="mri").good
     after.header["descrip"] = b"by hand"
     nibabel.save(nibabel.Nifti1Image(np.asarray(after.dataobj), after.affine, after.header), out)
-    assert [finding.code for finding in srkit.verify(path, out, domain="mri").findings] == ["N13"]
+    found = srkit.verify(path, out, domain="mri").findings
+    assert [finding.code for finding in found if finding.level != "info"] == ["N13"]
