@@ -1,6 +1,7 @@
 """`srkit train --devices 2` on a CPU: real processes from a real launcher, over gloo."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,13 +15,14 @@ from typer.testing import CliRunner
 from srkit.cli.app import make_app
 
 TESTS = Path(__file__).parents[1]
+TOY = TESTS / "toy_domain.py"
 OF_TORCH = "terminate called without an active exception"  # its threads, where Python ends before they do
 CHANGES = ("log_every=1", "validate_every=0", "samples_every=0", "phases.0.steps=100000")
 
 
 def begun(data, out, changes=(), plugins=()):
     """Start `srkit train` with two processes on `data` into the run folder `out`."""
-    files = [word for path in (TESTS / "toy_domain.py", *plugins) for word in ("--plugin", str(path))]
+    files = [word for path in (TOY, *plugins) for word in ("--plugin", str(path))]
     command = [sys.executable, "-m", "srkit", *files, "train", "--devices", "2", "--out", str(out)]
     command += ["--domain", "toy", "--data", str(data)]
     command += [word for text in (*CHANGES, *changes) for word in ("--set", text)]
@@ -66,20 +68,21 @@ def test_a_process_that_fails_ends_all_with_its_sentence_and_exit_code(data, tmp
 
 
 def called(*arguments):
-    return CliRunner().invoke(make_app(), ["train", *arguments], prog_name="srkit")
+    return CliRunner().invoke(make_app(), ["--plugin", str(TOY), "train", *arguments], prog_name="srkit")
 
 
 def test_a_job_script_says_what_the_command_said(monkeypatch):
-    words = ["train", "--domain", "photo", "--data", "my photos", "--devices", "4", "--nodes", "2", "--print-slurm"]
-    monkeypatch.setattr(sys, "argv", ["srkit", *words])
-    done = called(*words[1:])
+    words = ["--domain", "toy", "--data", "my photos", "--devices", "4", "--nodes", "2", "--print-slurm"]
+    monkeypatch.setattr(sys, "argv", ["srkit", "--plugin", str(TOY), "train", *words])
+    done = called(*words)
     assert done.exit_code == 0
-    assert "srkit train --domain photo --data 'my photos' --devices 4 --nodes 2 --resume\n" in done.stdout
+    command = f"srkit --plugin {shlex.quote(str(TOY))} train --domain toy --data 'my photos' --devices 4 --nodes 2 --resume"
+    assert f"{command}\n" in done.stdout
     assert "#SBATCH --nodes=2\n" in done.stdout
 
 
 def test_several_machines_must_know_where_to_meet(monkeypatch):
     monkeypatch.delenv("MASTER_ADDR", raising=False)
-    done = called("--domain", "photo", "--nodes", "2")
+    done = called("--domain", "toy", "--nodes", "2")
     assert done.exit_code == 2
     assert "MASTER_ADDR, MASTER_PORT, NODE_RANK of the environment is not set" in done.stderr
