@@ -115,3 +115,13 @@ def test_environment_variables_of_the_docs_are_those_of_the_code() -> None:
     for page in PAGES:
         for name in re.findall(r"\bSRKIT_[A-Z]+\b", (ROOT / page).read_text(encoding="utf-8")):
             assert name in code or name == "SRKIT_DATA", f"{page} speaks of {name}"
+
+
+@pytest.mark.parametrize("command", ["upscale", "train"])
+def test_readme_and_help_say_that_detail_of_a_network_is_not_measured(command: str) -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "remove a lesion or invent one. No output is fit for diagnosis" in readme
+    group = get_command(make_app())
+    told = f"{group.help} {group.commands[command].help}"  # type: ignore[attr-defined]
+    assert "plausible, not measured" in told
+    assert "never for diagnosis" in told
