@@ -112,6 +112,7 @@ def test_the_card_says_what_its_figures_refer_to(recipe, toy_plugins, toy_data, 
     card = read_info(result.model).card
     assert "data range 255 (times the slope) for 8-bit samples, else highest minus lowest valid HR value" in card
     assert "- bicubic: PSNR" in card
+    assert "never for diagnosis" in card
 
 
 def test_no_path_of_the_user_is_in_the_model(recipe, toy_plugins, toy_data, tmp_path):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from rasterio._err import CPLE_BaseError
-from rasterio.env import get_gdal_config, set_gdal_config
+from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from srkit import InputError
@@ -213,7 +213,6 @@ def provide_cache(needed: int) -> None:
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**32
     wanted = max(LEAST_CACHE, min(needed, memory // 8))
-    own = "GDAL_CACHEMAX" in os.environ or "bytes" in _provided
-    if not own or wanted > int(get_gdal_config("GDAL_CACHEMAX")):
-        set_gdal_config("GDAL_CACHEMAX", wanted // 2**20 + 1)
+    if "GDAL_CACHEMAX" not in os.environ and wanted > _provided.get("bytes", 0):
+        set_gdal_config("GDAL_CACHEMAX", wanted)  # rasterio hands the number to GDAL as bytes, however small
         _provided["bytes"] = wanted
