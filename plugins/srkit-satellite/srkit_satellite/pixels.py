@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from srkit import Window
+from srkit import Slab, Window
 from srkit_satellite.saturation import saturated_samples
 from srkit_satellite.source import RasterSource
 
@@ -23,6 +23,8 @@ FAULTS = {
 }
 """What each rule that counts samples finds."""
 
+PART_SAMPLES = 2**21
+"""Of the output, per band, that are looked at together: some arrays of them are held at a time."""
 REPEATED = {"alpha": "V11", "category": "V20"}
 
 
@@ -37,7 +39,8 @@ def pixel_faults(
 ) -> Counter[str]:
     """Return how many samples of `output` break each rule of `FAULTS`; `bands` are those of the source it has."""
     faults: Counter[str] = Counter()
-    for window in source.slab.windows(source.grid.shape):
+    rows = max(1, PART_SAMPLES // (source.grid.shape[1] * scale[0] * scale[1]))
+    for window in Slab(0, rows).windows(source.grid.shape):
         faults += _faults_in(source, output, bands, window, scale)
     return faults
 

@@ -112,7 +112,7 @@ class RasterSource:
         self.extent = Window.whole(self.grid.shape)
         self._origin: tuple[int, ...] = (0, 0)
         self.slab = Slab(0, self._rows_at_once())
-        self.cache = max(LEAST_CACHE, 2 * self._bytes_of_rows(max(self.slab.size, dataset.block_shapes[0][0])))
+        self.cache = max(LEAST_CACHE, self._bytes_of_rows(self._rows_kept()))
         provide_cache(self.cache)
 
     def surround(self, tiles: tuple[Path, ...], options: Mapping[str, Any]) -> None:
@@ -128,6 +128,12 @@ class RasterSource:
         while rows > 2 * block and self._bytes_of_rows(rows) > READ_BYTES:
             rows = rows // 2 // block * block
         return rows
+
+    def _rows_kept(self) -> int:
+        """Return how many rows GDAL should keep: those that windows side by side take from the same blocks."""
+        height, width = self.dataset.block_shapes[0]
+        striped = width >= self.dataset.width
+        return int(self.slab.size + height if striped else 2 * height)
 
     def _bytes_of_rows(self, rows: int) -> int:
         return int(rows * self.dataset.width * self.dataset.count * itemsize_of(self.dataset))
