@@ -8,6 +8,7 @@ import srkit
 from srkit.demo.run import BASELINES, FACTOR, SCALE, DemoResult, Shown
 from srkit.demo.views import Plane, plane_of
 from srkit.evaluation import EvaluationTable
+from srkit.networks.interpolation import KINDS
 from srkit.plugins import Plugins
 from srkit.report import Comparison, Levels, Page, Picture, Section, Strip, Table, picture_of, shared_window
 from srkit.samples import Sample
@@ -67,7 +68,7 @@ def _psnr_table(sample: Sample, table: EvaluationTable) -> Table:
     found = figures_of(table)
     best = max(range(len(found)), key=lambda i: found[i][1])
     rows = tuple(
-        (name if name in BASELINES else f"{name} (trained here)", f"{psnr:.2f}", f"{ssim:.4f}")
+        (name if name in KINDS else f"{name} (trained here)", f"{psnr:.2f}", f"{ssim:.4f}")
         for name, psnr, ssim in found
     )
     head = ("enlarged by", "PSNR, dB", "SSIM")

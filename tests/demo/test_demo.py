@@ -91,6 +91,7 @@ def test_all_samples_are_shown_and_measured(tmp_path: Path, plugins: Plugins, mo
     for text in ("Waves held out", "Made here &lt;too&gt;.", "of the same volume", "bspline", "Not an image"):
         assert text in page
     assert page.count('type="range"') == 3
+    assert page.count("(trained here)") == 1
 
 
 def test_training_takes_as_many_steps_as_the_machine_can(
