@@ -1,8 +1,8 @@
 """Wiener's filter: the best linear reconstruction of HR for a degradation that is known.
 
 For an LR image ``y = A x + n`` with a linear degradation A, an image x whose expected spectral power is S and white
-noise n, no linear reconstruction has a smaller mean square error than (Wiener 1949; with the aliasing of the
-decimation, as Yaroslavsky and others write it)::
+noise n, no linear reconstruction has a smaller mean square error than (Wiener 1949; here with the
+aliasing of the decimation)::
 
     X(f_j) = S(f_j) conj(H(f_j)) / (sum_i S(f_i) |H(f_i)|^2 / D + noise) Y(f)
 

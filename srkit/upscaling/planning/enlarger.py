@@ -17,6 +17,7 @@ from srkit.models.file import Model, ModelInfo, read_info
 from srkit.models.info import Seen
 from srkit.models.shelf import list_models
 from srkit.networks.interpolation import KINDS, Interpolation
+from srkit.networks.wiener import Wiener
 from srkit.plugins import Plugins
 
 WIENER = "wiener"
@@ -98,8 +99,6 @@ class Enlarger:
         if self.generator is not None:
             return self.generator
         if self.name == WIENER:
-            from srkit.networks.wiener import Wiener
-
             return Wiener(
                 degradation=self.degradation,
                 ndim=len(factors),
