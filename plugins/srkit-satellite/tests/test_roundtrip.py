@@ -189,13 +189,19 @@ def test_every_cog_is_one_to_its_own_validator(case):
         assert cog_validate(target, strict=True, quiet=True) == (True, [], [])
 
 
+def approx(transform):
+    return pytest.approx(tuple(transform), rel=1e-13, abs=1e-13)
+
+
 def compare(before, after, scale):
     rows, columns = scale
     assert after.shape == (before.height * rows, before.width * columns)
     if before.transform.is_identity:
         assert after.transform.is_identity
     else:
-        assert after.transform == before.transform @ Affine.scale(1 / columns, 1 / rows)
+        finer = before.transform @ Affine.scale(1 / columns, 1 / rows)
+        # PixelIsPoint ties the first pixel's centre: half a pixel there and back costs the last bit of the corner
+        assert after.transform == (approx(finer) if "Point" in before.tags().values() else finer)
     for what in ("crs", "dtypes", "count", "descriptions", "scales", "offsets", "units", "colorinterp"):
         assert getattr(after, what) == getattr(before, what), what
     assert after.mask_flag_enums == before.mask_flag_enums
