@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from srkit.evaluation import EvaluationTable
     from srkit.plugins import Plugins
     from srkit.training import TrainResult
-    from srkit.training.rehearsal import Rehearsal
+    from srkit.training.running.rehearsal import Rehearsal
     from srkit.upscaling import Asked, ItemInspection, UpscaleReport
     from srkit.upscaling.making.comparison import Comparison
 
@@ -126,8 +126,8 @@ def train(
     from srkit.report import write_run_page
     from srkit.training import resolve_origins
     from srkit.training import train as job
-    from srkit.training.shelf import find_recipe
-    from srkit.training.world import leads_by_plan
+    from srkit.training.processes.world import leads_by_plan
+    from srkit.training.recipes.shelf import find_recipe
 
     plugins = plugins or load_plugins()
     resumes_as_it_was = more.get("resume") and recipe is None and domain is None and not overrides
@@ -156,8 +156,8 @@ def rehearse_training(
     """
     from srkit.config import Recipe
     from srkit.training import resolve_origins
-    from srkit.training.rehearsal import rehearse
-    from srkit.training.shelf import find_recipe
+    from srkit.training.recipes.shelf import find_recipe
+    from srkit.training.running.rehearsal import rehearse
 
     plugins = plugins or load_plugins()
     if not isinstance(recipe, Recipe):
@@ -180,7 +180,7 @@ def explain_recipe(
     """
     from srkit.config import explained
     from srkit.training import resolve_origins
-    from srkit.training.shelf import find_recipe
+    from srkit.training.recipes.shelf import find_recipe
 
     path = None if recipe is None else find_recipe(recipe)
     plugins = plugins or load_plugins()

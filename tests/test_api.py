@@ -40,7 +40,7 @@ def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_recipes_of_the_repository_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from srkit.training.shelf import find_recipe
+    from srkit.training.recipes.shelf import find_recipe
 
     monkeypatch.chdir(tmp_path)
     assert find_recipe("paper-srgan").name == "paper-srgan.yaml"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from srkit.quantities import duration_text, size_text
 
 if TYPE_CHECKING:
-    from srkit.training.rehearsal import PhaseRehearsal, Rehearsal
+    from srkit.training.running.rehearsal import PhaseRehearsal, Rehearsal
 
 
 def print_rehearsal(found: Rehearsal) -> None:

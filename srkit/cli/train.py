@@ -81,7 +81,7 @@ def train(
     from srkit.api import explain_recipe, rehearse_training
     from srkit.api import train as job
     from srkit.errors import UsageError
-    from srkit.training.world import leads_by_plan, processes_planned
+    from srkit.training.processes.world import leads_by_plan, processes_planned
 
     session = session_of(context)
     overrides = _overrides(session, domain, scale, change or [])
@@ -130,8 +130,8 @@ def train(
 
 def _hand_over(devices: int, nodes: int, print_slurm: bool) -> None:
     """Have this command run by `devices` processes on each of `nodes` machines, or print how SLURM does it."""
-    from srkit.training.launch import launch
-    from srkit.training.slurm import job_script
+    from srkit.training.processes.launch import launch
+    from srkit.training.processes.slurm import job_script
 
     arguments = [argument for argument in sys.argv[1:] if argument != "--print-slurm"]
     if print_slurm:

@@ -92,7 +92,7 @@ def test_parts_of_recipes_of_the_how_to_load(number: int, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["mri-fast", "ct-fast", "satellite-fast", "photo-fast"])
 def test_recipes_that_the_docs_name_exist(name: str) -> None:
-    from srkit.training.shelf import find_recipe
+    from srkit.training.recipes.shelf import find_recipe
 
     try:
         load_recipe(find_recipe(name))

@@ -1,18 +1,15 @@
-"""What two processes find out together: both modules of tests about that share one start of them."""
+"""Tests of training compute with one thread: that is as fast for tiny networks, and the same everywhere."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+import torch
 
 
-@pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that `company.py` has filled."""
-    root = tmp_path_factory.mktemp("company")
-    env = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE")}
-    script = Path(__file__).with_name("company.py")
-    subprocess.run([sys.executable, str(script), str(root)], env=env, check=True, timeout=300)
-    return root
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread, and then as before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

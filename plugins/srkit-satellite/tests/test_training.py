@@ -23,8 +23,8 @@ from srkit.degrade import apply
 from srkit.domain import Part
 from srkit.plugins import load_plugins
 from srkit.training import resolve_recipe
-from srkit.training.preparation import prepare
-from srkit.training.run_folder import RunFolder
+from srkit.training.keeping.run_folder import RunFolder
+from srkit.training.material.preparation import prepare
 
 RNG = np.random.default_rng(0)
 CLOUDY = Window((0, 0), (120, 120))

@@ -1,0 +1,130 @@
+"""One phase at work: its players take a step on each batch at the learning rate of its schedule."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from srkit.data.loader import Batch
+from srkit.errors import OutOfMemoryError, tells_of_exhaustion
+from srkit.training.learning.average import Average
+from srkit.training.learning.compute import Compute
+from srkit.training.learning.flatness import Flatness
+from srkit.training.learning.parts import Parts
+from srkit.training.learning.players import Player
+from srkit.training.processes.batch_norm import SharedBatchNorm
+from srkit.training.processes.sharding import is_shared_out
+
+logger = logging.getLogger(__name__)
+
+
+class Phase:
+    """Some steps of a run.
+
+    Parameters
+    ----------
+    name, steps
+        As in the recipe.
+    learning_rate_at
+        Rate of a step of the phase, the first being 0.
+    generator
+        Maps LR to SR.
+    players
+        In playing order: a discriminator learns first, as in the paper, then the generator.
+    average
+        Follows the generator from step to step.
+    perceptual
+        Whether a loss is after looks rather than fidelity.
+
+    Attributes
+    ----------
+    parts
+        Into how many parts a batch is divided; more where memory ran out.
+    rate_factor
+        By what the schedule's rates are multiplied: 1, or less after the guard lowered them.
+    """
+
+    def __init__(  # noqa: PLR0913  a phase has this many parts
+        self,
+        name: str,
+        *,
+        steps: int,
+        learning_rate_at: Callable[[int], float],
+        generator: nn.Module,
+        players: Sequence[Player],
+        compute: Compute,
+        average: Average | None = None,
+        perceptual: bool = False,
+        parts: int = 1,
+    ) -> None:
+        self.name = name
+        self.parts = parts
+        self.rate_factor = 1.0
+        self._average = average
+        self._flatness = Flatness(world=compute.world)
+        self.steps = steps
+        self.perceptual = perceptual
+        self.players = tuple(players)
+        self._learning_rate_at = learning_rate_at
+        self._generator = generator
+        self._compute = compute
+
+    def learning_rate(self, step: int) -> float:
+        """Return the rate of a step of this phase."""
+        return self._learning_rate_at(step) * self.rate_factor
+
+    @property
+    def health(self) -> dict[str, float]:
+        """What the players tell of the last step: gradient norms, and how a game stands."""
+        return {name: value for player in self.players for name, value in player.health.items()}
+
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
+        """Take step number `step` of the phase on `batch`; return the unweighted losses by name."""
+        for player in self.players:
+            for group in player.optimizer.param_groups:
+                group["lr"] = self.learning_rate(step)
+        parts = Parts(self._generator, self._compute.place(batch), self.parts)
+        losses: dict[str, float] = {}
+        with self._compute.autocast():
+            for player in self.players:
+                losses.update(self._played(player, parts, step))
+        self._flatness.check(parts.last.sr, parts.last.hr)
+        if self._average is not None:
+            self._average.update()
+        return losses
+
+    def _played(self, player: Player, parts: Parts, step: int) -> dict[str, float]:
+        """Let a player learn; where memory runs out, once more from smaller parts, at which the phase then stays.
+
+        All processes take parts of the same size: those with memory to spare do as the one that ran out.
+        """
+        world = self._compute.world
+        while True:
+            losses = self._learnt(player, parts, step)
+            if not world.any(losses is None) and losses is not None:
+                return player.move(losses, world)
+            player.optimizer.zero_grad(set_to_none=True)  # out of the handler, which keeps all tensors alive
+            parts.halve()
+            self.parts = parts.count
+            logger.warning("memory ran out: batches are now worked on in %d parts, to the same effect", self.parts)
+
+    def _learnt(self, player: Player, parts: Parts, step: int) -> dict[str, float] | None:
+        """Return a player's losses; None where memory ran out here."""
+        try:
+            return player.learn(parts, step)
+        except (MemoryError, RuntimeError) as error:
+            if not tells_of_exhaustion(error):
+                raise
+            if any(_exchanges(network) for network in (self._generator, player.network)):
+                raise OutOfMemoryError(
+                    "memory ran out in one process amid its exchange with the others (shared batch normalisation, or "
+                    "shared weights); set data.accumulate, or take smaller batches"
+                ) from error
+            return None
+
+
+def _exchanges(network: nn.Module) -> bool:
+    """Tell whether processes exchange something while the network computes, and not afterwards alone."""
+    return is_shared_out(network) or any(isinstance(module, SharedBatchNorm) for module in network.modules())

@@ -1,0 +1,1 @@
+"""Those who are told of every step: logs, validation, pictures, early stopping, Ctrl-C."""
