@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from srkit import degrade
 from srkit import plugins as verbs
+from srkit.data.acquisition import fitted_degradation
 from srkit.data.augmentation import swappable_axes
 from srkit.data.cache import ArrayCache
 from srkit.data.measured import Counterpart, MeasuredLr, measured_lr, open_lr
@@ -122,7 +123,7 @@ def degradation_of(plugins: Plugins, source: Source, view: View, pairing: Pairin
     """Return how LR comes from the channels that `view` takes of an item."""
     seen = chosen_channels(source, view.channels)
     steps = verbs.degradation(plugins, pairing.domain, pairing.degradation, seen, pairing.scale)
-    return degrade.as_stored(steps, source.encoding)
+    return fitted_degradation(plugins, pairing.domain, steps, seen)
 
 
 def _lr_of(  # noqa: PLR0913  all that an item has by then

@@ -14,9 +14,9 @@ gaussian         Gaussian of ``sigma`` LR samples, or of an ``mtf`` at LR Nyquis
 kspace           truncation in k-space, with a ``window``; wants whole axes          row, column
 profile          slice profile: ``shape`` box or gaussian, ``thickness``             slice
 resize           any number of samples: ``factor`` times those of ``grid``, lr or hr row, column
-rician           magnitude of a complex signal with noise of ``sigma``               none: keeps the size
+rician           magnitude of a complex signal with noise of ``sigma`` or ``snr``    none: keeps the size
 gaussian_noise   additive noise of ``sigma``                                         none
-poisson_gaussian shot noise with ``gain`` and additive noise of ``sigma``            none
+poisson_gaussian shot noise by ``gain`` or ``snr``, additive noise of ``sigma``      none
 signal_noise     noise with the standard deviation ``a + b * value``                 none
 blur             kernels of blind super-resolution: gaussian, sinc and others        none
 jpeg             compression with a ``quality``, of 8-bit samples                    none
@@ -31,5 +31,6 @@ no noise, no JPEG and no rounding, the middle of ranges, and the heaviest of cho
 from srkit.degrade.chain import apply, is_random, margin, parse
 from srkit.degrade.drawing import is_open, settled
 from srkit.degrade.rounding import as_stored
+from srkit.degrade.signal import with_signal
 
-__all__ = ["apply", "as_stored", "is_open", "is_random", "margin", "parse", "settled"]
+__all__ = ["apply", "as_stored", "is_open", "is_random", "margin", "parse", "settled", "with_signal"]

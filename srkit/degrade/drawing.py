@@ -62,6 +62,19 @@ def as_step(entry: object) -> Step:
     return Step(entry["name"], {key: value for key, value in entry.items() if key != "name"})
 
 
+def changed(degradation: Degradation, change: Callable[[Step], list[Step]]) -> Degradation:
+    """Return the degradation with each step replaced by what `change` returns, those inside ``one_of`` as well."""
+
+    def within(step: Step) -> list[Step]:
+        if step.name != ONE_OF:
+            return change(step)
+        lists = [[found for part in parts for found in within(part)] for parts in alternatives(step)]
+        plain = [[{"name": part.name, **part.parameters} for part in parts] for parts in lists]
+        return [Step(ONE_OF, {**step.parameters, "steps": plain})]
+
+    return replace(degradation, steps=tuple(found for step in degradation.steps for found in within(step)))
+
+
 def _drawing(generator: torch.Generator) -> Draw:
     return lambda: float(torch.rand(1, generator=generator, dtype=torch.float64, device=generator.device))
 

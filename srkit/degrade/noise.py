@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from srkit.degrade.signal import one_of_both, signal_of
 from srkit.degrade.step import FROM_ZERO, Factors, Margin, flag_parameter, numbers_parameter, per_channel
 from srkit.grid import Role
 
@@ -30,20 +31,31 @@ class _Noise:
 class Rician(_Noise):
     """Magnitude of a complex signal: ``sqrt((A + sigma n1)^2 + (sigma n2)^2)`` (Gudbjartsson and Patz 1995).
 
-    `sigma` is one number, or one per channel.
+    Parameters
+    ----------
+    sigma
+        Standard deviation of each part, in stored units: one number, or one per channel.
+    snr
+        In its place: the item's mean `signal` over that standard deviation.
+    signal
+        Mean of the item over what shows its subject, per channel; None until `with_signal` has told it.
     """
 
-    sigma: float | Sequence[float]
+    sigma: float | Sequence[float] | None = None
+    snr: float | None = None
+    signal: float | Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        numbers_parameter(self.sigma, "sigma of step 'rician'")
+        if one_of_both(self, "sigma", "rician"):
+            numbers_parameter(self.sigma, "sigma of step 'rician'")
 
     def apply(self, values: Tensor, factors: Factors, generator: torch.Generator | None) -> Tensor:
         """Return the noisy magnitude."""
         del factors
         if generator is None:
             return values
-        sigma = per_channel(numbers_parameter(self.sigma, "sigma"), values, "sigma of step 'rician'")
+        given = self.sigma if self.snr is None else [level / self.snr for level in signal_of(self, "rician")]
+        sigma = per_channel(numbers_parameter(given, "sigma"), values, "sigma of step 'rician'")
         return torch.hypot(values + sigma * _normal(values, generator), sigma * _normal(values, generator))
 
 
@@ -78,15 +90,22 @@ class PoissonGaussian(_Noise):
     ----------
     gain
         Stored units per counted particle: one number, or one per channel. Values below 0 have no shot noise.
+    snr
+        In its place: what a value as high as the item's mean `signal` has over the deviation of its shot noise.
+    signal
+        Mean of the item over what shows its subject, per channel; None until `with_signal` has told it.
     sigma
         Standard deviation of the additive part, in stored units: one number, or one per channel; 0 for none.
     """
 
-    gain: float | Sequence[float]
+    gain: float | Sequence[float] | None = None
     sigma: float | Sequence[float] = 0.0
+    snr: float | None = None
+    signal: float | Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        numbers_parameter(self.gain, "gain of step 'poisson_gaussian'")
+        if one_of_both(self, "gain", "poisson_gaussian"):
+            numbers_parameter(self.gain, "gain of step 'poisson_gaussian'")
         _from_zero(self.sigma, "sigma of step 'poisson_gaussian'")
 
     def apply(self, values: Tensor, factors: Factors, generator: torch.Generator | None) -> Tensor:
@@ -94,7 +113,8 @@ class PoissonGaussian(_Noise):
         del factors
         if generator is None:
             return values
-        gain = per_channel(numbers_parameter(self.gain, "gain"), values, "gain of step 'poisson_gaussian'")
+        given = self.gain if self.snr is None else [n / self.snr**2 for n in signal_of(self, "poisson_gaussian")]
+        gain = per_channel(numbers_parameter(given, "gain"), values, "gain of step 'poisson_gaussian'")
         sigma = per_channel(_from_zero(self.sigma, "sigma"), values, "sigma of step 'poisson_gaussian'")
         expected = (values.clamp(min=0) / gain).to(generator.device)
         counted = torch.poisson(expected, generator=generator).to(values.device) * gain

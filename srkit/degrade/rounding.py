@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from srkit.degrade.drawing import ONE_OF
+from srkit.degrade.drawing import changed
 from srkit.degrade.step import Factors, Margin, number_parameter
 from srkit.domain import Degradation, Step
 from srkit.errors import InputError, RecipeError
@@ -61,13 +59,10 @@ def as_stored(degradation: Degradation, encoding: Encoding) -> Degradation:
 
     Raises InputError where a step wants another type: JPEG has 8 bits.
     """
-    steps = tuple(found for step in degradation.steps for found in _completed(step, encoding))
-    return replace(degradation, steps=steps)
+    return changed(degradation, lambda step: _completed(step, encoding))
 
 
 def _completed(step: Step, encoding: Encoding) -> list[Step]:
-    if step.name == ONE_OF:
-        return [Step(ONE_OF, _inside(step.parameters, encoding))]
     if step.name == "jpeg" and (encoding.dtype != np.uint8 or (encoding.slope, encoding.intercept) != (1.0, 0.0)):
         raise InputError(
             f"is stored as {encoding.dtype}, and step 'jpeg' is for 8-bit samples; leave out the one or the other"
@@ -79,15 +74,3 @@ def _completed(step: Step, encoding: Encoding) -> list[Step]:
     low, high = encoding.limits
     own = {"slope": encoding.slope, "intercept": encoding.intercept, "low": low, "high": high}
     return [Step("rounding", {**own, **step.parameters})]
-
-
-def _inside(parameters: Mapping[str, Any], encoding: Encoding) -> dict[str, Any]:
-    """Return the parameters of ``one_of`` with the steps inside completed."""
-    lists = [entry if isinstance(entry, (list, tuple)) else [entry] for entry in parameters.get("steps", ())]
-    steps = [[plain for entry in entries for plain in _plain_completed(entry, encoding)] for entries in lists]
-    return {**parameters, "steps": steps}
-
-
-def _plain_completed(entry: Mapping[str, Any], encoding: Encoding) -> list[dict[str, Any]]:
-    step = Step(str(entry.get("name")), {key: value for key, value in entry.items() if key != "name"})
-    return [{"name": found.name, **found.parameters} for found in _completed(step, encoding)]

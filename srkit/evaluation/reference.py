@@ -12,9 +12,10 @@ import torch
 from srkit import degrade
 from srkit import plugins as verbs
 from srkit.arrays import ArraySource
+from srkit.data.acquisition import fitted_degradation
 from srkit.data.filling import fill_invalid
 from srkit.data.ranges import RANGE_NOTE, data_range_of
-from srkit.data.view import View
+from srkit.data.view import View, chosen_channels
 from srkit.domain import Degradation
 from srkit.errors import InputError
 from srkit.grid import Role, Scale, Window
@@ -66,7 +67,8 @@ def make_reference(
     window = _cropped(source, factors)
     block = view.pick(source.read(window, 0))
     generator = torch.Generator().manual_seed(seed)
-    steps = degrade.as_stored(verbs.degradation(plugins, domain, degradation, source, scale), source.encoding)
+    steps = verbs.degradation(plugins, domain, degradation, source, scale)
+    steps = fitted_degradation(plugins, domain, steps, chosen_channels(source, view.channels))
     made = degrade.settled(steps, generator)  # once for the item: its slices went through one camera
     filled = block.values if block.valid is None else fill_invalid(block.values, block.valid)
     lr = _Degrading(view, cast(tuple[Role, ...], roles), made, generator).apply(filled)

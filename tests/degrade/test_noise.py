@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import special, stats
 
-from srkit.degrade import apply, parse
+from srkit.degrade import apply, parse, with_signal
+from srkit.errors import RecipeError
 
 SHAPE = (1, 1, 400, 400)
 STEPS = [
@@ -89,3 +90,33 @@ def test_grey_noise_is_the_same_in_all_channels() -> None:
     result = noisy(torch.zeros(1, 3, 20, 20), {"name": "gaussian_noise", "sigma": [1.0, 1.0, 2.0], "grey": True})[0]
     np.testing.assert_array_equal(result[0], result[1])
     np.testing.assert_allclose(result[2], 2 * result[0])
+
+
+def test_an_snr_is_that_of_the_items_mean_signal() -> None:
+    rician = with_signal(parse([{"name": "rician", "snr": 20}]), lambda: [400.0])
+    result = apply(torch.full(SHAPE, 400.0, dtype=torch.double), rician, (1, 1), torch.Generator().manual_seed(0))
+    assert 400 / result.std() == pytest.approx(20, rel=0.02)
+    shot = with_signal(parse([{"name": "poisson_gaussian", "snr": 50}]), lambda: [400.0, 100.0])
+    values = torch.stack([torch.full(SHAPE[2:], 400.0), torch.full(SHAPE[2:], 25.0)])[None].double()
+    result = apply(values, shot, (1, 1), torch.Generator().manual_seed(0))
+    assert 400 / result[0, 0].std() == pytest.approx(50, rel=0.02)
+    assert 25 / result[0, 1].std() == pytest.approx(25, rel=0.02)  # a quarter of the signal has half of the SNR
+
+
+def test_the_signal_is_measured_once_and_only_where_an_snr_is_drawn_or_given() -> None:
+    asked = []
+    chain = [{"name": "one_of", "steps": [[], [{"name": "rician", "snr": {"from": 10, "to": 40}}]]}, {"name": "area"}]
+    told = with_signal(parse([*chain, *chain]), lambda: asked.append(1) or [7.0])
+    assert asked == [1]
+    assert told.steps[0].parameters["steps"][1][0]["signal"] == [7.0]
+    with_signal(parse(STEPS), lambda: pytest.fail("no step has an SNR"))
+
+
+@pytest.mark.parametrize("name", ["rician", "poisson_gaussian"])
+def test_noise_is_given_in_one_way(name: str) -> None:
+    absolute = "sigma" if name == "rician" else "gain"
+    for given in ({}, {"snr": 20, absolute: 1}):
+        with pytest.raises(RecipeError, match=f"step '{name}' wants either {absolute} or snr"):
+            parse([{"name": name, **given}])
+    with pytest.raises(RecipeError, match="does not know the signal"):
+        noisy(torch.ones(1, 1, 4, 4), {"name": name, "snr": 20})
