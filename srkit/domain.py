@@ -116,13 +116,20 @@ class Skipped:
     """A file that claims a format but is no item: broken, or of no use here.
 
     `failed` is True where a user must know (a broken file of a known format), False where it is merely not an image
-    (a report, a localizer). `others` are the further files of what `path` stands for.
+    (a report, a localizer). `others` are the further files of what `path` stands for. With `copy` they belong beside
+    the outputs: a run over a folder copies them, as they are, to the same place below its output folder.
     """
 
     path: Path
     reason: str
     failed: bool = True
     others: tuple[Path, ...] = ()
+    copy: bool = False
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that it stands for."""
+        return (self.path, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +233,6 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model file that a plugin ships."""
+    """A model file that a plugin ships; what it is for, the file says itself."""
 
     path: Path
-    domain: str

@@ -1,4 +1,4 @@
-"""`srkit models`: the models at hand, what one says about itself, as a file for other programs, and from others."""
+"""`srkit models`: the models at hand, what one says about itself, as a file for others, and from others."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from srkit.cli.printing import print_json, print_table
+from srkit.cli.printing import print_json, print_table, say
 from srkit.cli.session import session_of
-from srkit.errors import ModelError, UsageError, nearest_known
+from srkit.errors import InputError, ModelError, UsageError, nearest_known
 
 if TYPE_CHECKING:
     from srkit.models.info import ModelInfo
     from srkit.models.shelf import ShelfEntry
 
-app = typer.Typer(help="Show the models at hand, export them, and bring in public ones.", no_args_is_help=True)
+app = typer.Typer(help="Show the models at hand, give them away, and bring in public ones.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.callback()
 def models() -> None:
-    """Show the models at hand, export them, and bring in public ones."""
+    """Show the models at hand, give them away, and bring in public ones."""
 
 
 @app.command("list")
@@ -113,6 +113,44 @@ def export(
     print(f"{exported.path}  (ONNX, opset {exported.opset}, within {exported.deviation:.1g} of the range of torch)")
     multiple = f", lengths in multiples of {exported.multiple_of}" if exported.multiple_of > 1 else ""
     print(f"{', '.join(exported.input)} -> {', '.join(exported.output)}{multiple}")
+
+
+@app.command("pack")
+def pack(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A model's name, or the path of its file.")],
+    file: Annotated[Path, typer.Argument(help="The model file to write.")],
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What it shall be called (default: as its file).")
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option("--card", metavar="FILE", help="Markdown to put into the model as its card.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a model for other people: weights as float16, your card, no paths of this machine.
+
+    Says what else should be mended before it is given away.
+    """
+    from srkit.models.file import load_model
+    from srkit.models.packing import STORED, pack_model, shipping_problems
+    from srkit.models.shelf import list_models
+
+    plugins = session_of(context).plugins
+    path, _ = _found(model, list_models(plugins))
+    text = None if card is None else _text_of(card)
+    info = pack_model(load_model(path, plugins), file, name=name or file.stem, card=text, overwrite=overwrite)
+    strays = info.precision.get(STORED, {}).get("rms", "an unknown share of")
+    print(f"{file}  ({file.stat().st_size:,} bytes; float16 makes it stray by {strays} % of its range)")
+    for problem in shipping_problems(file, plugins):
+        say(f"warning: {file} {problem}")
+
+
+def _text_of(card: Path) -> str:
+    try:
+        return card.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"card {card} cannot be read; give a text file in UTF-8") from error
 
 
 @app.command("import")

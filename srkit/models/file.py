@@ -65,6 +65,15 @@ def read_info(path: Path) -> ModelInfo:
     return info_from_json(_header(Path(path)).get("__metadata__", {}).get(KEY), path)
 
 
+def stored_types(path: Path, *, least_axes: int = 0) -> frozenset[str]:
+    """Return the types of the tensors in a model file as safetensors names them (``F16``, ``F32``).
+
+    Of those with at least `least_axes` axes. Raises ModelError if it is no model file.
+    """
+    tensors = {name: entry for name, entry in _header(Path(path)).items() if name != "__metadata__"}
+    return frozenset(entry["dtype"] for entry in tensors.values() if len(entry["shape"]) >= least_axes)
+
+
 def load_model(path: Path, plugins: Plugins) -> Model:
     """Return the model at `path`. No code of the file runs: its network must be one that is installed.
 

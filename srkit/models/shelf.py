@@ -125,13 +125,26 @@ def _default(
     ]
     if not fitting:
         raise ModelError(
-            f"no model at hand for {domain} at scale {scale or 'any'} with {channels} channel(s); train one with "
-            f"`srkit train --domain {domain}`, name one with --model FILE, or interpolate with --model bicubic"
+            f"no model at hand for {domain} at scale {scale or 'any'} with {channels} channel(s) "
+            f"(at hand: {_at_hand(plugins, domain)}); train one with `srkit train --domain {domain}`, "
+            "name one with --model FILE, or interpolate with --model bicubic"
         )
     ranked = sorted(fitting, key=lambda pair: _preference(pair[1]))  # stable: shelf order
     chosen = ranked[0][0]
     _log.info("chose model %s (%s) of %d that fit", chosen.name, chosen.path, len(fitting))
     return chosen
+
+
+def _at_hand(plugins: Plugins, domain: str) -> str:
+    """Return the models of a domain in words, so that a user sees which scales and channels there are."""
+    infos = [entry.info for entry in list_models(plugins) if entry.info is not None and entry.info.domain == domain]
+    return ", ".join(_in_words(info) for info in infos) or f"none for {domain}"
+
+
+def _in_words(info: ModelInfo) -> str:
+    channels = f", {info.channels} channels" if info.channels > 1 else ""
+    looks = ", for looks" if info.perceptual else ""
+    return f"{info.name} (x{info.scale}{channels}{looks})"
 
 
 def _preference(info: ModelInfo) -> tuple[bool, bool, tuple[int, ...]]:

@@ -34,7 +34,7 @@ def plugins(shipped: Path) -> Plugins:
 
         @hookimpl
         def srkit_models(self) -> list[ModelEntry]:
-            return [ModelEntry(path, "careful") for path in sorted(shipped.glob("*.safetensors"))]
+            return [ModelEntry(path) for path in sorted(shipped.glob("*.safetensors"))]
 
     toys = Toys()
     result.manager.register(toys, "toys")
@@ -113,6 +113,18 @@ def test_an_empty_shelf_says_how_to_get_a_model(plugins: Plugins, shelf: Path) -
         find(plugins)
     for advice in ("srkit train --domain careful", "--model FILE", "--model bicubic"):
         assert advice in str(caught.value)
+
+
+def test_where_no_model_fits_those_of_the_domain_are_told(plugins: Plugins, shelf: Path, put: Put) -> None:
+    put(shelf, "pretty-x2", domain="pretty")
+    with pytest.raises(ModelError, match=r"at scale 3 with 1 channel\(s\) \(at hand: none for careful\)"):
+        find(plugins, scale=Scale(3, 3))
+    put(shelf, "a-x2")
+    put(shelf, "b-slices", scale=Scale(1, 1, 4), roles=("slice", "column"))
+    put(shelf, "c-x4", scale=Scale(4, 4), channels=3, perceptual=True)
+    told = r"\(at hand: a-x2 \(x2\), b-slices \(x1,1,4\), c-x4 \(x4, 3 channels, for looks\)\)"
+    with pytest.raises(ModelError, match=told):
+        find(plugins, scale=Scale(3, 3))
 
 
 def test_the_default_fits_domain_scale_and_channels(plugins: Plugins, shelf: Path, put: Put) -> None:

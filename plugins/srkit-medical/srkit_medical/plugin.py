@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from srkit.domain import Degradation, Domain, Finding, Item, NetworkFactory, Options, PatchSampler, Skipped
+from srkit.domain import Degradation, Domain, Finding, Item, ModelEntry, NetworkFactory, Options, PatchSampler, Skipped
 from srkit.grid import Scale
 from srkit.hookspecs import hookimpl
 from srkit.image import Array, BoolArray, Normalizer, OutputPlan, Sink, Source
 from srkit_medical.domains import DOMAINS, NAMES
 
 SRKIT_CONTRACT = 1
+MODELS = Path(__file__).parent / "models"
 
 
 @hookimpl
@@ -179,6 +180,12 @@ def _monai_patch(**parameters: Any) -> Any:
     from srkit_medical.critics import MonaiPatchDiscriminator
 
     return MonaiPatchDiscriminator(**parameters)
+
+
+@hookimpl
+def srkit_models() -> Sequence[ModelEntry]:
+    """Return the models that come with the package."""
+    return [ModelEntry(path) for path in sorted(MODELS.glob("*.safetensors"))]
 
 
 def _is_dicom(source: Source) -> bool:

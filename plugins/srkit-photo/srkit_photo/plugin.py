@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from srkit import Domain, Finding, Item, Normalizer, OutputPlan, Sink, Skipped, Source, hookimpl
+from srkit import Domain, Finding, Item, ModelEntry, Normalizer, OutputPlan, Sink, Skipped, Source, hookimpl
 from srkit.domain import Options
 from srkit_photo.options import OPTIONS, SAME
 
 SRKIT_CONTRACT = 1
+MODELS = Path(__file__).parent / "models"
 NAME = "photo"
 TRAINING = {
     "scale": 2,
@@ -99,3 +100,9 @@ def srkit_fit_normalizer(domain: str, spec: Mapping[str, Any]) -> Mapping[str, A
     from srkit_photo.normalizer import KIND
 
     return dict(spec) if domain == NAME and spec.get("kind") == KIND else None
+
+
+@hookimpl
+def srkit_models() -> Sequence[ModelEntry]:
+    """Return the models that come with the package."""
+    return [ModelEntry(path) for path in sorted(MODELS.glob("*.safetensors"))]

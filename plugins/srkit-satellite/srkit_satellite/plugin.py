@@ -11,6 +11,7 @@ from srkit import (
     Domain,
     Finding,
     Item,
+    ModelEntry,
     Normalizer,
     OutputPlan,
     PatchSampler,
@@ -23,6 +24,7 @@ from srkit import (
 from srkit_satellite.domain import MTF_AT_NYQUIST, NAME, SATELLITE
 
 SRKIT_CONTRACT = 1
+MODELS = Path(__file__).parent / "models"
 Options = Mapping[str, Any]
 
 
@@ -143,3 +145,9 @@ def srkit_verify(domain: str, source: Source, staged: Path, plan: OutputPlan) ->
     from srkit_satellite.verify import verify_output
 
     return verify_output(source, staged, plan) if domain == NAME and isinstance(source, RasterSource) else None
+
+
+@hookimpl
+def srkit_models() -> Sequence[ModelEntry]:
+    """Return the models that come with the package."""
+    return [ModelEntry(path) for path in sorted(MODELS.glob("*.safetensors"))]

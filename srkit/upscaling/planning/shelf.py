@@ -7,7 +7,7 @@ from typing import Any
 
 from srkit.channels import ChannelChoice, matched
 from srkit.errors import ModelError
-from srkit.grid import Scale
+from srkit.grid import Role, Scale
 from srkit.image import Channel, Source
 from srkit.models.file import Model, ModelInfo
 from srkit.models.shelf import find_model, list_models
@@ -41,7 +41,7 @@ class EnlargerShelf:
         choice: ChannelChoice = ChannelChoice(),  # noqa: B008  a frozen value
     ) -> None:
         self._plugins, self._model, self._scale, self._choice = plugins, model, scale, choice
-        self._loaded: dict[tuple[str, tuple[Channel, ...], Scale | None], Enlarger] = {}
+        self._loaded: dict[tuple[str, tuple[Channel, ...], frozenset[Role], Scale | None], Enlarger] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave loaded models behind: another process loads its own."""
@@ -66,9 +66,9 @@ class EnlargerShelf:
             return wiener(self._plugins, domain, source, scale or DEFAULT_BASELINE_SCALE)
         if scale == Scale():
             return Enlarger.baseline("bicubic", scale)  # nothing to refine: what becomes coarser needs no network
-        key = (domain, channels, scale)
+        key = (domain, channels, frozenset(source.roles), scale)
         if key not in self._loaded:
-            found = Enlarger.of_model(self._find(domain, channels, scale))
+            found = Enlarger.of_model(self._find(*key))
             self._loaded[key] = replace(found, choice=self._choice)
         return self._loaded[key]
 
@@ -101,7 +101,7 @@ class EnlargerShelf:
             if info.domain == domain and info.channels in (1, channels) and not (fidelity_first and info.perceptual)
         ]
 
-    def _find(self, domain: str, channels: tuple[Channel, ...], scale: Scale | None) -> Model:
+    def _find(self, domain: str, channels: tuple[Channel, ...], roles: frozenset[Role], scale: Scale | None) -> Model:
         """Return the model for an item's channels, else one of one channel, which takes them one at a time."""
         name = self._model if isinstance(self._model, str) else None
         named = model_named(self._plugins, name)
@@ -110,7 +110,7 @@ class EnlargerShelf:
             count = named.channels
 
         def suits(info: ModelInfo) -> bool:
-            return info.channels == 1 or not info.inputs or _match(info, channels)
+            return roles.issuperset(info.roles) and (info.channels == 1 or not info.inputs or _match(info, channels))
 
         try:
             return find_model(self._plugins, name=name, domain=domain, scale=scale, channels=count, suits=suits)
@@ -118,7 +118,7 @@ class EnlargerShelf:
             if count == 1:
                 raise
             try:
-                return find_model(self._plugins, name=name, domain=domain, scale=scale, channels=1)
+                return find_model(self._plugins, name=name, domain=domain, scale=scale, channels=1, suits=suits)
             except ModelError:
                 pass
             raise
