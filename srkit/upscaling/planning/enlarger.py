@@ -53,6 +53,8 @@ class Enlarger:
         Of the generator in bfloat16, as `measure_deviation` returns it; empty where it is not known.
     strength
         The generator's share, 0 to 1, in a mixture with bicubic interpolation.
+    parameters
+        Of the network that is built for a baseline, beside axes, factors and degradation.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Enlarger:
     perceptual: bool = False
     deviation: Mapping[str, Any] = field(default_factory=dict)
     strength: float = 1.0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def baseline(cls, name: str, scale: Scale) -> Enlarger:
@@ -105,6 +108,7 @@ class Enlarger:
                 channels=self.channels,
                 scale=factors,
                 roles=self.roles,
+                **self.parameters,
             ).eval()
         kind = next(kind for kind in KINDS if kind == self.name)
         return Interpolation(kind, factors)

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from srkit.degrade.alike import is_alike
 from srkit.errors import ModelError
 from srkit.grid import Scale
 from srkit.image import Source
+from srkit.networks.wiener import EXPONENT, NOISE
 from srkit.plugins import Plugins, degradation
 from srkit.upscaling.planning.enlarger import WIENER, Enlarger
 
 
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What the linear reconstruction expects of an image.
+
+    `noise` is the power of its noise over its own at one cycle per LR sample, `exponent` the power of the frequency
+    with which its spectral power falls. The default is near the best for images with little noise.
+    """
+
+    noise: float = NOISE
+    exponent: float = EXPONENT
+
+
 def wiener(
-    plugins: Plugins, domain: str, source: Source, scale: Scale, declared: Sequence[Mapping[str, Any]] | None = None
+    plugins: Plugins,
+    domain: str,
+    source: Source,
+    scale: Scale,
+    declared: Sequence[Mapping[str, Any]] | None = None,
+    prior: Prior = Prior(),  # noqa: B008  a frozen value
 ) -> Enlarger:
     """Return the linear reconstruction of what became `source` by a degradation: `declared`, or the domain's own.
 
@@ -36,4 +55,5 @@ def wiener(
         roles=tuple(by_axis[axis] for axis in range(source.grid.ndim)),
         channels=1 if is_alike(steps) else images,
         degradation=tuple({"name": step.name, **step.parameters} for step in steps.steps),
+        parameters=asdict(prior),
     )

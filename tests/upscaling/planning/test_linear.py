@@ -17,7 +17,7 @@ from srkit.grid import Scale
 from srkit.image import Channel
 from srkit.plugins import load_plugins
 from srkit.upscaling import upscale
-from srkit.upscaling.planning.linear import wiener
+from srkit.upscaling.planning.linear import Prior, wiener
 
 HERE = Path(__file__).parents[1]
 PER_BAND = [{"name": "gaussian", "sigma": [0.3, 0.6]}]
@@ -65,3 +65,13 @@ def test_a_step_of_a_plugin_is_no_open_book(tmp_path) -> None:
     plugins = load_plugins([HERE / "toy_plugin.py", tmp_path / "own.py"], installed=core, environment={})
     with pytest.raises(ModelError, match="'own' of a plugin"):
         wiener(plugins, "toy", ArraySource(np.zeros((1, 8, 8), np.uint16)), Scale(2, 2))
+
+
+def test_what_is_expected_of_noise_decides_how_much_is_restored(plugins) -> None:
+    source = ArraySource(np.zeros((1, 8, 8), np.uint16))
+    edge = torch.linspace(-1, 1, 32)[None, None, :, None].sign().expand(1, 1, 32, 32)
+    steep = []
+    for noise in (1e-4, 1e-1, 10.0):
+        found = wiener(plugins, "toy", source, Scale(2, 2), [{"name": "area"}], Prior(noise=noise))
+        steep.append(float(found.generator_for((2, 2))(edge).diff(dim=2).abs().max()))
+    assert steep[0] > steep[1] > steep[2]
