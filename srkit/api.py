@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from srkit.grid import Scale
 from srkit.plugins import load_plugins
 
 if TYPE_CHECKING:
     from srkit.config import Recipe
+    from srkit.evaluation import Asked as Compared
     from srkit.evaluation import EvaluationTable
     from srkit.plugins import Plugins
     from srkit.training import TrainResult
@@ -197,20 +197,23 @@ def _run_folder(out: str | Path | None, recipe: Recipe | None) -> Path:
     return Path("runs") / recipe.title
 
 
-def evaluate(
-    path: str | Path,
-    *,
-    scale: Scale | str | int | Sequence[int] | None = None,
-    plugins: Plugins | None = None,
-    **more: Any,
-) -> EvaluationTable:
+def evaluate(path: str | Path, **asked: Unpack[Compared]) -> EvaluationTable:
     """Degrade the high-resolution items at `path`, upscale them again, and compare.
 
-    `more` as `srkit.evaluation.evaluate` takes it: `models`, `domain`, `degradation`, `metrics`, `options`,
-    `progress`. The interpolations (nearest, bicubic, B-spline, Lanczos) are always in the table. Raises SrkitError as
-    `upscale` does.
+    Parameters
+    ----------
+    **asked
+        As `srkit.evaluation.Asked` lists it: `models` (files, names, or interpolations; one, or several), `scale`,
+        `domain`, `degradation`, `metrics`, `options` by domain, `plugins`, `progress`. The interpolations (nearest,
+        bicubic, B-spline, Lanczos) are always in the table.
+
+    Raises
+    ------
+    SrkitError
+        As `upscale` does.
+    TypeError
+        For an argument that there is not.
     """
     from srkit.evaluation import evaluate as job
 
-    chosen = scale if scale is None or isinstance(scale, Scale) else Scale.parse(scale)
-    return job(Path(path), scale=chosen, plugins=plugins or load_plugins(), **more)
+    return job(path, **asked)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from srkit.allocator import tune_allocator
+from srkit.cli.panels import Panel, with_panels
 from srkit.cli.parameters import AsJson, DomainName, InputPath, ScaleText
 from srkit.cli.printing import print_json, print_table, relative, say
 from srkit.cli.progress import progress_on_stderr
@@ -22,15 +24,18 @@ TITLES |= {"uiqi": "UIQI", "bias": "bias", "ergas": "ERGAS", "st_lpips": "ST-LPI
 TITLES |= {"psnr_foreground": "PSNR, dB, foreground", "ssim_foreground": "SSIM, foreground"}
 
 
-def evaluate(
-    context: typer.Context,
-    path: InputPath,
+@dataclass(frozen=True)
+class Contest(Panel):
+    """What is compared, and how."""
+
+    TITLE: ClassVar[str] = "Comparison"
+
     model: Annotated[
         list[str] | None,
         typer.Option("--model", metavar="MODEL", help="A model's name or file, or an interpolation (repeatable)."),
-    ] = None,
-    scale: ScaleText = None,
-    domain: DomainName = None,
+    ] = None
+    scale: ScaleText = None
+    domain: DomainName = None
     benchmark: Annotated[
         str | None,
         typer.Option(
@@ -38,7 +43,7 @@ def evaluate(
             metavar="NAME",
             help="INPUT is the folder of this benchmark (set5, set14) with its LR files in lr_x4: measure on the luma.",
         ),
-    ] = None,
+    ] = None
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,16 +51,20 @@ def evaluate(
             metavar="NAME",
             help="A figure beside the usual ones: cpsnr (forgives shifts), st_lpips (needs weights).",
         ),
-    ] = None,
-    json: AsJson = False,
-) -> None:
+    ] = None
+
+    def asked(self) -> dict[str, Any]:
+        """Return models and figures, as both kinds of comparison take them."""
+        return {"models": tuple(self.model or ()), "metrics": tuple(self.metric or ())}
+
+
+@with_panels
+def evaluate(context: typer.Context, path: InputPath, contest: Contest, json: AsJson = False) -> None:
     """Degrade high-resolution items, upscale them again, and compare; the interpolations are always in the table."""
     tune_allocator()
     session = session_of(context)
-    if benchmark is not None:
-        table = _benchmark(session, benchmark, path, scale, tuple(model or ()), tuple(metric or ()))
-    else:
-        table = _evaluate(session, path, scale, domain, tuple(model or ()), tuple(metric or ()))
+    compare = _compared if contest.benchmark is None else _on_benchmark
+    table = compare(session, path, contest)
     if json:
         print_json(table.as_dict())
     else:
@@ -63,40 +72,24 @@ def evaluate(
     raise typer.Exit(table.exit_code)
 
 
-def _evaluate(
-    session: Session,
-    path: Path,
-    scale: str | None,
-    domain: str | None,
-    models: tuple[str, ...],
-    metrics: tuple[str, ...],
-) -> EvaluationTable:
+def _compared(session: Session, path: Path, contest: Contest) -> EvaluationTable:
     from srkit.api import evaluate as job
 
-    options = session.options(domain)
+    asked: dict[str, Any] = {"domain": contest.domain, "scale": contest.scale, **contest.asked()}
+    asked |= {"options": session.options(contest.domain), "plugins": session.plugins}
     with progress_on_stderr("evaluating") as progress:
-        return job(
-            path,
-            scale=scale,
-            models=models,
-            metrics=metrics,
-            domain=domain,
-            options=options,
-            plugins=session.plugins,
-            progress=progress,
-        )
+        return job(path, **{**asked, "progress": progress})
 
 
-def _benchmark(
-    session: Session, name: str, folder: Path, scale: str | None, models: tuple[str, ...], metrics: tuple[str, ...]
-) -> EvaluationTable:
+def _on_benchmark(session: Session, folder: Path, contest: Contest) -> EvaluationTable:
     from srkit.errors import UsageError
     from srkit.evaluation.benchmark import DEFAULT_SCALE, benchmark
 
+    scale = contest.scale
     if scale is not None and not scale.isdigit():
         raise UsageError(f"--scale {scale}: a benchmark has one factor for rows and columns; write 4")
     factor = int(scale or DEFAULT_SCALE)
-    return benchmark(name, folder, scale=factor, models=models, metrics=metrics, plugins=session.plugins)
+    return benchmark(contest.benchmark or "", folder, scale=factor, plugins=session.plugins, **contest.asked())
 
 
 def _print(table: EvaluationTable, root: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -16,21 +16,22 @@ from srkit.domain import Item, Metric, Options, Skipped
 from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError, UsageError, nearest_known
 from srkit.evaluation.agreement import agreement
 from srkit.evaluation.reference import Reference, make_reference
+from srkit.evaluation.request import Asked, Request
 from srkit.evaluation.table import EvaluationRow, EvaluationTable, SkippedItem, in_order
 from srkit.grid import Scale
 from srkit.image import Array, BoolArray
 from srkit.models.file import read_info
 from srkit.models.shelf import find_model
-from srkit.plugins import Plugins, load_plugins
+from srkit.plugins import Plugins
 from srkit.upscaling.enlarging.engine import enlarge, enlarge_whole
 from srkit.upscaling.planning.enlarger import BASELINES, WIENER, Enlarger
 from srkit.upscaling.planning.linear import wiener
+from srkit.upscaling.session import Session
 
 IN_FOREGROUND, FOREGROUND = ("psnr", "ssim"), "_foreground"
 """Figures that are told for the foreground as well, and what their names then end in."""
 ALWAYS_SHOWN = ("nearest", "bicubic", "bspline", "lanczos")
 DEFAULT_SCALE = Scale(2, 2)
-ProgressCall = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +67,8 @@ class Terms:
         return own | {name: own[name.removesuffix(FOREGROUND)] for name in shown}
 
 
-def evaluate(  # noqa: PLR0913  each is a choice of the user's
-    path: Path,
-    *,
-    scale: Scale | None = None,
-    models: Sequence[str] = (),
-    domain: str | None = None,
-    degradation: Sequence[Mapping[str, Any]] | None = None,
-    metrics: Sequence[str] = (),
-    options: Mapping[str, Options] | None = None,
-    plugins: Plugins | None = None,
-    progress: ProgressCall | None = None,
-) -> EvaluationTable:
-    """Return figures of `models` and of all interpolations on the items at `path`.
-
-    Parameters
-    ----------
-    scale
-        Factor per role; by default that of the first model, or 2.
-    models
-        Paths or names of models, or names of interpolations, or ``wiener``: the linear optimum for `degradation`.
-    domain
-        Which items; by default of any domain (of the model's, where one is named).
-    degradation
-        How LR comes from HR, as in a recipe; by default that of the first model that names one, else the domain's own.
-    metrics
-        Figures beside the usual ones, which take long or need something: ``st_lpips``.
-    options
-        Options of each domain by its name.
+def evaluate(path: str | Path, **asked: Unpack[Asked]) -> EvaluationTable:
+    """Return figures of models and of all interpolations on the items at `path`; `asked` is as `Asked` lists it.
 
     Raises
     ------
@@ -103,27 +78,27 @@ def evaluate(  # noqa: PLR0913  each is a choice of the user's
         Where a figure needs what is not there.
     ModelError
         Where a model is not there or has another scale. What befalls single items is told by `skipped`.
+    TypeError
+        For an argument that there is not.
     """
-    plugins = plugins or load_plugins()
-    every = {**verbs.default_options(plugins), **(options or {})}
-    items, skipped = _items(plugins, Path(path), every, domain or _domain_of(models))
-    enlargers = _enlargers(plugins, models, items, every, scale)
-    terms = _terms(plugins, enlargers, scale, degradation, chosen_metrics(plugins, metrics))
+    request = Request.of_call(asked)
+    plugins, options = request.session.plugins, request.session.options
+    items, skipped = _items(request, Path(path))
+    enlargers = _enlargers(request, items)
+    terms = _terms(request, enlargers)
     rivals = _rivals(enlargers, terms.scale)
-    known = {e.name: trained_on(Path(name)) for name, e in zip(models, enlargers, strict=True)}
+    known = {e.name: trained_on(Path(name)) for name, e in zip(request.models, enlargers, strict=True)}
     subjects = _subjects(items)
     rows: list[EvaluationRow] = []
     for number, item in enumerate(items):
-        if progress:
-            progress(number, len(items), str(item.path))
+        request.progress(number, len(items), str(item.path))
         try:
-            found = _rows_of(plugins, item, every[item.domain], rivals, terms, seed=number)
-            seen = _seen_by(plugins, item, every[item.domain], known)
+            found = _rows_of(plugins, item, options[item.domain], rivals, terms, seed=number)
+            seen = _seen_by(plugins, item, options[item.domain], known)
             rows += [replace(row, trained_on=row.model in seen, subject=subjects[number]) for row in found]
         except (InputError, ModelError, NetworkOutputError, RecipeError) as error:
             skipped.append(SkippedItem(str(item.path), str(error)))
-    if progress:
-        progress(len(items), len(items), "done")
+    request.progress(len(items), len(items), "done")
     return EvaluationTable(
         scale=str(terms.scale),
         models=in_order([enlarger.name for enlarger in rivals]),
@@ -155,31 +130,26 @@ def _domain_of(models: Sequence[str]) -> str | None:
     return next((read_info(Path(name)).domain for name in models if Path(name).is_file()), None)
 
 
-def _enlargers(
-    plugins: Plugins,
-    models: Sequence[str],
-    items: Sequence[Item],
-    options: Mapping[str, Options],
-    scale: Scale | None,
-) -> list[Enlarger]:
+def _enlargers(request: Request, items: Sequence[Item]) -> list[Enlarger]:
     """Return the enlargers named, each loaded once, chosen to suit the first item that opens."""
-    trained = [name for name in models if name not in BASELINES]
-    suited = _first_kind(plugins, items, options) if trained else ("", 1)
+    trained = [name for name in request.models if name not in BASELINES]
+    suited = _first_kind(request.session, items) if trained else ("", 1)
     result = []
-    for name in models:
+    for name in request.models:
         if name in BASELINES:
-            result.append(Enlarger.baseline(name, scale or DEFAULT_SCALE))
+            result.append(Enlarger.baseline(name, request.scale or DEFAULT_SCALE))
         else:
-            found = find_model(plugins, name=name, domain=suited[0], scale=scale, channels=suited[1])
+            plugins = request.session.plugins
+            found = find_model(plugins, name=name, domain=suited[0], scale=request.scale, channels=suited[1])
             result.append(Enlarger.of_model(found))
     return result
 
 
-def _first_kind(plugins: Plugins, items: Sequence[Item], options: Mapping[str, Options]) -> tuple[str, int]:
+def _first_kind(session: Session, items: Sequence[Item]) -> tuple[str, int]:
     """Return domain and number of image channels of the first item that opens."""
     for item in items:
         try:
-            source = verbs.open_source(plugins, item, options[item.domain])
+            source = verbs.open_source(session.plugins, item, session.options[item.domain])
         except InputError:
             continue  # becomes a skipped item when its turn comes
         try:
@@ -198,24 +168,19 @@ def chosen_metrics(plugins: Plugins, asked: Sequence[str]) -> dict[str, Metric]:
     return {name: metric for name, metric in known.items() if name in asked or not metric.on_request}
 
 
-def _terms(
-    plugins: Plugins,
-    enlargers: Sequence[Enlarger],
-    scale: Scale | None,
-    degradation: Sequence[Mapping[str, Any]] | None,
-    metrics: Mapping[str, Metric],
-) -> Terms:
+def _terms(request: Request, enlargers: Sequence[Enlarger]) -> Terms:
     trained = [enlarger for enlarger in enlargers if enlarger.generator is not None]
-    chosen = scale or (trained[0].scale if trained else DEFAULT_SCALE)
+    chosen = request.scale or (trained[0].scale if trained else DEFAULT_SCALE)
     for enlarger in trained:
         if enlarger.scale != chosen:
             raise ModelError(
                 f"models {trained[0].name!r} and {enlarger.name!r} enlarge by {chosen} and {enlarger.scale}; "
                 "models of one table need one scale"
             )
+    degradation = request.degradation
     if degradation is None:
         degradation = next((enlarger.degradation for enlarger in trained if enlarger.degradation), None)
-    return Terms(chosen, degradation, metrics)
+    return Terms(chosen, degradation, chosen_metrics(request.session.plugins, request.metrics))
 
 
 def _rivals(enlargers: Sequence[Enlarger], scale: Scale) -> list[Enlarger]:
@@ -225,12 +190,11 @@ def _rivals(enlargers: Sequence[Enlarger], scale: Scale) -> list[Enlarger]:
     return [*given, *(Enlarger.baseline(kind, scale) for kind in ALWAYS_SHOWN if kind not in names)]
 
 
-def _items(
-    plugins: Plugins, path: Path, options: Mapping[str, Options], domain: str | None
-) -> tuple[list[Item], list[SkippedItem]]:
+def _items(request: Request, path: Path) -> tuple[list[Item], list[SkippedItem]]:
     if not path.exists():
         raise UsageError(f"there is nothing at {path}; name a file or folder")
-    found = verbs.discover(plugins, path, options, domain=domain)
+    domain = request.domain or _domain_of(request.models)
+    found = verbs.discover(request.session.plugins, path, request.session.options, domain=domain)
     items = [entry.alone() for entry in found if isinstance(entry, Item) and domain in (None, entry.domain)]
     failed = [entry for entry in found if isinstance(entry, Skipped) and entry.failed]
     if not items and not failed:
