@@ -6,8 +6,11 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from hashlib import file_digest
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
+from shutil import copyfileobj
 
 from srkit.errors import OutputError
 
@@ -55,11 +58,28 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Raises OutputError where it cannot be written.
     """
+    with _appearing(path) as file:
+        file.write(data)
+
+
+def copy_whole(original: BufferedReader, path: Path) -> None:
+    """Copy an opened file to `path`, read the copy back, and let it appear as `write_whole` does."""
+    with _appearing(path) as file:
+        copyfileobj(original, file)
+        for opened in (original, file):
+            opened.seek(0)
+        if file_digest(original, "sha256").digest() != file_digest(file, "sha256").digest():
+            raise OSError(errno.EIO, "what was read back is not what was written")
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[BufferedRandom]:
+    """Yield a file to write; it gets the name `path`, and its folder is made, if all goes well."""
     staged = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with staged.open("wb") as file:
-            file.write(data)
+        with staged.open("w+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         staged.replace(path)

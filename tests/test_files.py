@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from srkit import OutputError, files_below
-from srkit.files import is_private_address, write_whole
+from srkit.files import copy_whole, is_private_address, write_whole
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -89,3 +89,14 @@ def test_an_address_with_a_user_or_a_query_may_be_secret() -> None:
         assert is_private_address(Path(place))
     for place in ("https://example.org/x@2.tif", "/data/a@b?.tif", "scene.tif"):
         assert not is_private_address(Path(place))
+
+
+def test_a_copy_is_whole_or_absent(tmp_path: Path) -> None:
+    original = tmp_path / "original"
+    original.write_bytes(os.urandom(5000))
+    with original.open("rb") as file:
+        copy_whole(file, tmp_path / "deep" / "copy")
+    assert (tmp_path / "deep" / "copy").read_bytes() == original.read_bytes()
+    with original.open("rb") as file, limited_file_size(2000), pytest.raises(OutputError, match="cannot be written"):
+        copy_whole(file, tmp_path / "deep" / "other")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["copy"]

@@ -117,6 +117,7 @@ def _print_many(report: UpscaleReport, root: Path) -> None:
     print_table(["item", "domain", "status", "output or reason", "s"], rows)
     made = "planned" if any(r.status == "planned" for r in report.results) else "done"
     counts = {status: sum(r.status == status for r in report.results) for status in (made, "failed", "skipped")}
+    counts |= {"copied": copies} if (copies := sum(r.status == "copied" for r in report.results)) else {}
     print(", ".join(f"{number} {status}" for status, number in counts.items()))
 
 

@@ -110,6 +110,9 @@ def srkit_discover(root, options):
         yield Item((path,), "toy", "possible" if unclear else "sure", "", folder, path.stem, ".npy")
         if unclear:
             yield Item((path,), "stack", "possible", "", folder, path.stem, ".npy")
+    for path in (p for p in paths if p.suffix == ".note"):
+        rest = sorted(path.parent.glob(f"{path.stem}.more*"))
+        yield Skipped(path, "is a note", failed=False, others=tuple(rest), copy=True)
     for folder in sorted({p.parent for p in paths if p.suffix == ".stk"}):
         files = tuple(sorted(folder.glob("*.stk")))
         relative = folder.relative_to(root).as_posix()

@@ -69,6 +69,13 @@ SELECTING_OPTIONS = (
         "treat projections (MIP), reformatted volumes (MPR) and calculated maps (ADC, FA) as well",
         selects=True,
     ),
+    Option(
+        "copy_others",
+        bool,
+        False,
+        "copy DICOM files that are passed over (localizers, reports, maps) to their place in the output tree",
+        selects=True,
+    ),
 )
 
 OPTIONS = (*NIFTI_OPTIONS, *DICOM_OPTIONS, *SELECTING_OPTIONS)

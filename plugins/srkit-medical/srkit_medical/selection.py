@@ -138,14 +138,20 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Selections:
-    """The selection of each domain by its name; one that is not named is all that there is, derived or not."""
+    """The selection of each domain by its name; one that is not named is all that there is, derived or not.
+
+    With `copies_others` what is no image to enlarge is copied as it is; what the user's filters leave out is not.
+    """
 
     of_domains: tuple[tuple[str, Selection], ...] = ()
+    copies_others: bool = False
 
     @classmethod
     def of_call(cls, options: Mapping[str, Options]) -> Selections:
         """Return what the options of each domain ask for."""
-        return cls(tuple((name, Selection.of(options.get(name, {}))) for name in NAMES))
+        own = {name: options.get(name, {}) for name in NAMES}
+        copies = any(bool(given.get("copy_others", False)) for given in own.values())
+        return cls(tuple((name, Selection.of(given)) for name, given in own.items()), copies)
 
     def of(self, domain: str) -> Selection:
         """Return the selection of one domain."""

@@ -43,6 +43,13 @@ class Inputs:
         """Whether there is one file, whose output may be named."""
         return len(self.roots) == 1 and self.named
 
+    def place(self, path: Path) -> Path:
+        """Return where a file that was found lies below the output folder: as an item's output would."""
+        homes = {root: root if root.is_dir() else root.parent for root in self.roots}  # a file may list those beside it
+        root = next(root for root, home in homes.items() if path.is_relative_to(home))
+        below = path.relative_to(homes[root])
+        return root.resolve().name / below if len(self.roots) > 1 and root.is_dir() else below
+
     def check_addresses(self, *, listed: bool, shared: bool) -> None:
         """Raise UsageError for addresses in a manifest, which knows files, and for secret ones that others open."""
         if listed and any(is_address(root) for root in self.roots):
@@ -86,7 +93,7 @@ class Inputs:
 
     def passed_over(self, found: Sequence[Found], out: Path) -> int:
         """Return how many files of folders are of no installed domain; hidden ones and outputs do not count."""
-        known = {p for e in found for p in (e.paths if isinstance(e, Item) else (e.path, *e.others))}
+        known = {path for entry in found for path in entry.paths}
         return sum(_unknown_below(root, known, out) for root in self.roots if root.is_dir())
 
 

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 from srkit.domain import Item, Skipped
 from srkit.plugins import gather
+from srkit.upscaling.batch.copying import Copying
 from srkit.upscaling.batch.inputs import Inputs
 from srkit.upscaling.batch.manifest import Manifest
 from srkit.upscaling.batch.report import ItemResult, UpscaleReport
@@ -73,7 +74,8 @@ def upscale(path: str | Path | Sequence[str | Path], out: str | Path, **asked: U
         again=course.again or inputs.named,
     )
     unfinished = course.dry_run or request.keeping.shard is not None
-    batch = Batch(treatment, None if unfinished else record, course.progress or _silent, course.workers)
+    copying = None if request.keeping.shard is not None else _copying(request, inputs, out, found)
+    batch = Batch(treatment, None if unfinished else record, course.progress or _silent, course.workers, copying)
     results = batch.treat_one(found) if _is_one(found) else batch.treat_all(found)
     gathered = () if unfinished else _gathered(session, results)
     return UpscaleReport(tuple(results), inputs.passed_over(found, out), gathered)
@@ -100,6 +102,11 @@ def _manner(request: Request, items: Sequence[Item], call: Mapping[str, Any]) ->
     )
 
 
+def _copying(request: Request, inputs: Inputs, out: Path, found: Sequence[Item | Skipped]) -> Copying:
+    overwrite, dry_run = request.placing.overwrite, request.course.dry_run
+    return Copying(inputs, out, file_ids(found), overwrite=overwrite, dry_run=dry_run)
+
+
 def _is_one(found: Sequence[Item | Skipped]) -> bool:
     """Tell whether there is one item, and nothing that failed beside it: its error is the call's."""
     items = [entry for entry in found if isinstance(entry, Item)]
@@ -110,7 +117,7 @@ def _gathered(session: Session, results: Sequence[ItemResult]) -> tuple[Path, ..
     """Let domains write what speaks of all their outputs together, those of earlier runs among them."""
     outputs: dict[str, list[Path]] = {}
     for result in results:
-        if result.output is not None and result.status != "failed":
+        if result.output is not None and result.domain and result.status != "failed":
             outputs.setdefault(result.domain, []).append(result.output)
     every = ((domain, paths, session.of(domain)) for domain, paths in outputs.items())
     return tuple(path for domain, paths, of in every for path in gather(session.plugins, domain, paths, of))

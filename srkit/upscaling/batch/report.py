@@ -12,7 +12,7 @@ from srkit.upscaling.batch.identity import Trace
 from srkit.upscaling.fidelity.agreement import Agreement
 from srkit.upscaling.making.forecast import Forecast
 
-Status = Literal["done", "planned", "failed", "skipped"]
+Status = Literal["done", "planned", "failed", "skipped", "copied"]
 PARTIAL = 4  # exit code of a run in which an item failed and others did not
 
 
@@ -20,8 +20,9 @@ PARTIAL = 4  # exit code of a run in which an item failed and others did not
 class ItemResult:
     """What became of one item.
 
-    `reason` says why an item failed or was skipped; `exit_code` is that of the failure alone. `output` is the file
-    or folder that was written, or that is there already. `findings` are those of inspection, then of verification.
+    `reason` says why an item failed, was skipped, or was copied as it is; `exit_code` is that of the failure alone.
+    `output` is the file or folder that was written, or that is there already. `findings` are those of inspection, then
+    of verification.
     `spacing` is that of the output's rows, columns and slices, where a spacing was asked for.
     `key` tells items of one path apart; `options` are the domain's. `trace` is there where a manifest is written.
     `consistency` says how far the output, degraded again, is its input; None where they cannot be compared.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 
 from srkit.domain import Item, Skipped
 from srkit.grid import Window
+from srkit.upscaling.batch.copying import Copying
 from srkit.upscaling.batch.manifest import Manifest
 from srkit.upscaling.batch.pace import Pace
 from srkit.upscaling.batch.report import PARTIAL, ItemResult
@@ -21,12 +23,16 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The items of a call. `progress` is told of tiles where there is one item, else of items and a note on tiles."""
+    """The items of a call, and what is copied beside their outputs.
+
+    `progress` is told of tiles where there is one item, else of items and a note on tiles.
+    """
 
     treatment: Treatment
     manifest: Manifest | None
     progress: Progress
     workers: int = 1
+    copying: Copying | None = None
 
     def treat_one(self, found: Found) -> list[ItemResult]:
         """Treat what is found, one item among it. Raises SrkitError where that fails."""
@@ -40,7 +46,7 @@ class Batch:
         """Write each result down as soon as it is there, and return them in the order of what was found."""
         kept: dict[int, ItemResult] = {}
         with closing(results):
-            for number, result in results:
+            for number, result in chain(results, self._copied(found, kept)):
                 kept[number] = result
                 if self.manifest is not None:
                     self.manifest.add(result)
@@ -48,16 +54,29 @@ class Batch:
             self.manifest.put_in_order()
         return [kept[number] for number in range(len(found))]
 
+    def _copied(self, found: Found, results: Mapping[int, ItemResult]) -> Iterator[Numbered]:
+        """Copy what belongs beside the outputs, which are all there by now: a copy never stands in their way."""
+        if self.copying is None:
+            return
+        outputs = {result.output for result in results.values() if result.output is not None}
+        for number, entry in enumerate(found):
+            if isinstance(entry, Skipped) and entry.copy:
+                yield number, self.copying.of(entry, outputs)
+
     def _one(self, found: Found) -> Generator[Numbered, None, None]:
         for number, entry in enumerate(found):
             if isinstance(entry, Item):
                 yield number, self.treatment.treat(entry, self._tiles_of(entry))
-            else:
+        yield from self._passed(found)
+
+    def _passed(self, found: Found) -> Iterator[Numbered]:
+        for number, entry in enumerate(found):
+            if isinstance(entry, Skipped) and not (entry.copy and self.copying):
                 yield number, _passed(entry)
 
     def _all(self, found: Found) -> Generator[Numbered, None, None]:
         items = [(number, entry) for number, entry in enumerate(found) if isinstance(entry, Item)]
-        yield from ((number, _passed(entry)) for number, entry in enumerate(found) if isinstance(entry, Skipped))
+        yield from self._passed(found)
         results = self._in_turn(items) if self.workers == 1 else treat_at_once(self.treatment, items, self.workers)
         with closing(results):
             for done, (number, result) in enumerate(results, start=1):

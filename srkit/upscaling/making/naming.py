@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srkit.domain import Item
+from srkit.domain import Item, Skipped
 from srkit.errors import UsageError, nearest_known
 from srkit.files import is_address
 
@@ -73,9 +73,9 @@ def check_collisions(naming: Naming, items: Sequence[Item], scale: str) -> None:
             raise UsageError(f"{len(rivals)} items would all be written to {place}: {names}; give --name '{{stem}}…'")
 
 
-def file_ids(items: Iterable[Item]) -> frozenset[FileId]:
-    """Return the identities of all input files, the same for every link to one."""
-    return frozenset(identity for item in items for path in item.paths if (identity := file_id(path)) is not None)
+def file_ids(found: Iterable[Item | Skipped]) -> frozenset[FileId]:
+    """Return the identities of all files of what was found, the same for every link to one."""
+    return frozenset(identity for entry in found for path in entry.paths if (identity := file_id(path)) is not None)
 
 
 def file_id(path: Path) -> FileId | None:
@@ -90,7 +90,7 @@ def file_id(path: Path) -> FileId | None:
 def check_target(target: Path, item: Item, inputs: frozenset[FileId], *, overwrite: bool) -> None:
     """Raise UsageError where an output must not go: onto an input, or onto something that is there."""
     if item.suffix:
-        _check_file(target, inputs, overwrite=overwrite)
+        check_file(target, inputs, overwrite=overwrite)
     else:
         _check_folder(target, item, overwrite=overwrite)
 
@@ -105,7 +105,8 @@ def is_there(target: Path, item: Item) -> bool:
     return bool(times) and min(times) >= newest and not any(path.resolve().parent == target for path in item.paths)
 
 
-def _check_file(target: Path, inputs: frozenset[FileId], *, overwrite: bool) -> None:
+def check_file(target: Path, inputs: frozenset[FileId], *, overwrite: bool) -> None:
+    """Raise UsageError where a file must not be written: onto one of `inputs`, or onto something that is there."""
     if file_id(target) in inputs:
         raise UsageError(f"the output {target} is an input; inputs are never changed, give another --out or --name")
     if target.is_dir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -38,9 +38,9 @@ def discover_series(root: Path, options: Mapping[str, Options]) -> Iterator[Item
     paths = [entry for entry in found if isinstance(entry, Path)]
     archives = {path for path in paths if is_archive(path)}
     for entry in _entries([path for path in paths if path not in archives], root, wanted):
-        yield _finished(entry, root, options)
+        yield _finished(entry, root, options) if wanted.copies_others else _not_copied(_finished(entry, root, options))
     for archive in sorted(archives):
-        yield from (_finished(entry, root, options) for entry in _packed(archive, root, wanted))
+        yield from (_not_copied(_finished(entry, root, options)) for entry in _packed(archive, root, wanted))
 
 
 def series_in(item: Item) -> Item:
@@ -81,6 +81,7 @@ def _entries(paths: list[Path], root: Path, wanted: Selections) -> Iterator[Item
     instances: list[Instance] = []
     multi_frame: dict[Path, Part | None] = {}
     broken: list[tuple[Path, UnfitError]] = []
+    beside: list[Item | Skipped] = []
     for path in paths:
         try:
             if _is_candidate(path):
@@ -89,18 +90,26 @@ def _entries(paths: list[Path], root: Path, wanted: Selections) -> Iterator[Item
             multi_frame[path] = found.part
         except UnfitError as error:
             broken += [(path, error)] * error.failed
-            yield Skipped(path, error.reason, error.failed)
+            beside.append(Skipped(path, error.reason, error.failed, copy=not error.failed))
         except OSError as error:
-            yield Skipped(path, f"cannot be read ({error.strerror})")
-    yield from _multi_frame_items(root, multi_frame, wanted)
+            beside.append(Skipped(path, f"cannot be read ({error.strerror})"))
+    beside += _multi_frame_items(root, multi_frame, wanted)
     series, skipped = group(instances)
-    yield from skipped
+    beside += skipped
     torn = {id(entry): path for entry in series for path, error in broken if _lacks(entry, path, error)}
     for entry in series:
         if id(entry) in torn:
             reason = f"stands for a series of which {torn[id(entry)].name} cannot be used"
-            yield Skipped(entry.first.path, reason, others=entry.paths[1:])
-    yield from _items(root, [entry for entry in series if id(entry) not in torn], wanted)
+            beside.append(Skipped(entry.first.path, reason, others=entry.paths[1:]))
+    yield from beside
+    whole = [entry for entry in series if id(entry) not in torn]
+    yield from _items(root, whole, wanted, _shared_folders(beside, wanted))
+
+
+def _shared_folders(beside: Iterable[Item | Skipped], wanted: Selections) -> set[Path]:
+    """Return the folders in which an output of its own name, or a copy, will lie: no series has them to itself."""
+    named = [e for e in beside if isinstance(e, Item) or (e.copy and wanted.copies_others)]
+    return {path.parent for entry in named for path in entry.paths}
 
 
 def _wanted_slices(path: Path, wanted: Selections) -> tuple[Instance, ...]:
@@ -127,7 +136,10 @@ def _unwanted(series: Series, wanted: Selections) -> Skipped | None:
     step = (series.stack.step_mm,) if count > 1 else ()
     portrait = Portrait(first.description, first.image_type, (*first.plane.spacing, *step), count, first.is_own)
     reason = wanted.of(first.domain).objection(portrait)
-    return Skipped(series.paths[0], reason, failed=False, others=series.paths[1:]) if reason else None
+    if not reason:
+        return None
+    is_other = not first.is_own and bool(wanted.of(first.domain).objection_to_kind(first.image_type))
+    return Skipped(series.paths[0], reason, failed=False, others=series.paths[1:], copy=is_other)
 
 
 def _files(root: Path) -> tuple[list[Path | Skipped], Path]:
@@ -150,6 +162,10 @@ def _finished(item: Item | Skipped, root: Path, options: Mapping[str, Options]) 
     return replace(item, folder="" if folder == "." else folder, stem=stem, suffix=".nii.gz", key=key)
 
 
+def _not_copied(entry: Item | Skipped) -> Item | Skipped:
+    return replace(entry, copy=False) if isinstance(entry, Skipped) else entry
+
+
 def _lacks(series: Series, path: Path, error: UnfitError) -> bool:
     """Tell whether a broken file is a slice of `series`, from the same folder and not there a second time."""
     return (
@@ -167,7 +183,7 @@ def _is_candidate(path: Path) -> bool:
     return False
 
 
-def _items(root: Path, series: list[Series], wanted: Selections) -> Iterator[Item | Skipped]:
+def _items(root: Path, series: list[Series], wanted: Selections, shared: set[Path]) -> Iterator[Item | Skipped]:
     homes: dict[Path, list[Series]] = defaultdict(list)
     for entry in sorted(series, key=lambda s: min(i.path for i in s.instances)):
         homes[_home(entry)].append(entry)
@@ -181,7 +197,7 @@ def _items(root: Path, series: list[Series], wanted: Selections) -> Iterator[Ite
                 group=_group(entry.first),
                 identity=identity_of(entry),
                 folder="" if folder == "." else folder,
-                stem="" if len(entries) == 1 else f"series-{ordinal:0{width}d}",
+                stem="" if len(entries) == 1 and home not in shared else f"series-{ordinal:0{width}d}",
             )
 
 
@@ -201,7 +217,7 @@ def _items_of_object(root: Path, paths: tuple[Path, ...], wanted: Selections) ->
     try:
         volumes = read_volumes(*paths)
     except UnfitError as error:
-        yield Skipped(path, error.reason, error.failed, others=paths[1:])
+        yield Skipped(path, error.reason, error.failed, others=paths[1:], copy=not error.failed)
         return
     folder = path.parent.relative_to(root).as_posix() if _is_tree(root) else ""
     is_named = path.suffix.lower() in SUFFIXES
@@ -210,7 +226,8 @@ def _items_of_object(root: Path, paths: tuple[Path, ...], wanted: Selections) ->
             kind = wanted.objection_to_kind(volume.image_type)
             reason = kind or volume.reason
             reason = f"{key}: {reason}" if key else reason
-            yield Skipped(path, reason, volume.failed and not kind, others=paths[1:])
+            failed = volume.failed and not kind
+            yield Skipped(path, reason, failed, others=paths[1:], copy=not failed)
             continue
         yield _unwanted(volume, wanted) or Item(
             paths=paths,

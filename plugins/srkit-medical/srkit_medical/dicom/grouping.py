@@ -96,7 +96,7 @@ def group(instances: Iterable[Instance]) -> tuple[list[Series], list[Skipped]]:
         for bundle in bundles:
             if len(bundle) == 1 and len(bundles) > 1 and volumes >= MIN_SLICES and _is_turned(bundle, bundles):
                 reason = "is turned against the other slices of its series (a localizer)"
-                skipped.append(Skipped(bundle[0].path, reason, failed=False))
+                skipped.append(Skipped(bundle[0].path, reason, failed=False, copy=True))
                 continue
             series, rest = _settled(bundle)
             found += series

@@ -19,6 +19,7 @@ from srkit_medical.dicom.mosaic import read_slices
 from srkit_medical.dicom.pixels import read_stored, require_decoder, valid_samples
 from srkit_medical.dicom.reading import UnfitError
 from srkit_medical.dicom.rescale import common_rescale
+from srkit_medical.dicom.rules import AGREEMENT_RULES, PADDED, SERIES
 from srkit_medical.selection import quantity_in
 
 SLICE, ROW, COLUMN = 0, 1, 2
@@ -30,14 +31,18 @@ class DicomSource:
     """Slices of a series as a volume in axis order (slice, row, column), world LPS in mm.
 
     `Grid.reference` is a hash of the frame of reference: equal where positions can be compared, and no identifier.
-    `quantity` is what a calculated map shows (``ADC``); empty for grey values.
+    `quantity` is what a calculated map shows (``ADC``); empty for grey values. `rules` and `agreement_rules` are what
+    the verification of an output checks, by number.
     """
+
+    rules: Mapping[str, str] = SERIES
 
     def __init__(self, series: Series, options: Options) -> None:
         first = series.first
         self.series = series
         self.options = dict(options)
         self.domain = first.domain
+        self.agreement_rules = AGREEMENT_RULES if first.domain == "ct" else PADDED
         self.quantity = quantity_in(first.image_type)
         self.grid = Grid((len(series.frames[0]), *first.shape), series.stack.affine(), _reference(first.frame))
         self.channels: tuple[Channel, ...] = (Channel(_MEASURED[first.domain]),)

@@ -20,6 +20,7 @@ from srkit_medical.nifti.geometry import Forms, forms_of, forms_of_part, grid_of
 from srkit_medical.nifti.header import VolumeHeader, mgh_footer_size, read_header, with_footer
 from srkit_medical.nifti.labels import is_label_map
 from srkit_medical.nifti.quantities import quantity_of
+from srkit_medical.nifti.rules import AGREEMENT_RULES, MGH, NIFTI
 
 SLAB_SAMPLES = 1 << 22
 
@@ -38,11 +39,16 @@ class NiftiSource:
         What a calibrated map shows (``T1``); empty for grey values.
     resliced
         Whether this is a part without some of the file's slices: what the file says of them is no longer true.
+    rules, agreement_rules
+        What the verification of an output checks, by number.
     """
+
+    agreement_rules = AGREEMENT_RULES
 
     def __init__(self, header: VolumeHeader, forms: Forms, voxels: npt.NDArray[Any], *, label: bool) -> None:
         self.header, self.forms, self.is_label = header, forms, label
         self.quantity = quantity_of(header.path)
+        self.rules: Mapping[str, str] = MGH if header.kind == "mgh" else NIFTI
         self.grid: Grid = grid_of(header, forms)
         self.channels: tuple[Channel, ...] = (
             Channel("labels" if label else "intensity", "category" if label else "image"),

@@ -79,7 +79,7 @@ def _failure(text: str, code: str) -> Finding:
 def _shape(source: NiftiSource, image: Any, plan: OutputPlan) -> Iterator[Finding]:
     expected = (*plan.grid.shape, *source.header.shape[plan.grid.ndim :])
     if tuple(int(n) for n in image.shape) != expected:
-        yield _failure(f"the output has shape {image.shape} instead of {expected}", "N6")
+        yield _failure(f"the output has shape {image.shape} instead of {expected}", "G9")
 
 
 def _storage(image: Any, plan: OutputPlan) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydicom import FileDataset
@@ -13,6 +14,7 @@ from srkit_medical.dicom.enhanced.frames import read_volumes
 from srkit_medical.dicom.instance import Instance
 from srkit_medical.dicom.pixels import read_stored, require_decoder
 from srkit_medical.dicom.reading import UnfitError, read_pixels
+from srkit_medical.dicom.rules import ENHANCED
 from srkit_medical.dicom.source import DicomSource
 
 
@@ -22,6 +24,7 @@ class EnhancedSource(DicomSource):
     A file's bytes stay in memory while it is open, since its header takes long to read; frames are decoded singly.
     """
 
+    rules: Mapping[str, str] = ENHANCED
     _opened: tuple[Path, FileDataset] | None = None
 
     def close(self) -> None:
