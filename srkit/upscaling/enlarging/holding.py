@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from srkit.grid import Grid
-from srkit.image import Source, working_dtype
+from srkit.image import OutputPlan, Sink, Source, working_dtype
 from srkit.upscaling.enlarging.stream import Cut, Sight, Stage, across, needed_by_run, stage_cut
 from srkit.upscaling.routing.memory import Beside
 
@@ -46,6 +46,22 @@ def held_by_sight(below: Grid, sight: Sight, cut: Cut, sample: int) -> Beside:
     beyond = run.shape[along] if along == cut.axis else _beyond(below, sight, along)
     block[along] = min(run.shape[along], int(wanted + beyond))
     return Beside(int(sample * (run.size + COPIES * finer * np.prod(block, dtype=np.float64))))
+
+
+def held_by_output(source: Source, plan: OutputPlan, sink: Sink) -> Beside:
+    """Return what is held of an output until it is written, with its validity, and what formats keep of blocks.
+
+    Slabs do not end where rows of tiles do: beside a row, one is there that began above it, and one that ends below.
+    """
+    axis = sink.slab.axis
+    rows, given = plan.grid.shape[axis], source.grid.shape[axis]
+    values = math.prod(plan.grid.shape) * len(plan.channels)
+    stored = values * plan.encoding.dtype.itemsize
+    read = math.prod(source.grid.shape) * len(source.channels) * source.encoding.dtype.itemsize
+    kept = min(read + stored, max(int(getattr(holder, "cache", 0)) for holder in (sink, source)))
+    if 2 * sink.slab.size >= rows:
+        return Beside(stored + values + kept)
+    return Beside((stored + values) * 2 * sink.slab.size // rows + kept, per_row=(stored + values) // given)
 
 
 def _beyond(below: Grid, sight: Sight, axis: int) -> int:

@@ -55,6 +55,7 @@ class Enforced:
         self._source, self._observation, self._images = source, observation, list(images)
         self._schedule = schedule_for(observation.least_gain(len(images)))
         self.rounds = len(self._schedule.weights)
+        self.degradation = observation.steps
 
     def needs(self, window: Window) -> Window:
         """Return the samples of the network's grid that those of `window` depend on."""

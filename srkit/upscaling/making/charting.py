@@ -16,6 +16,7 @@ from srkit.errors import UsageError
 from srkit.image import MappableSource, OutputPlan, Sink, Source
 from srkit.plugins import create_sink
 from srkit.upscaling.enlarging.engine import Job, with_room
+from srkit.upscaling.enlarging.holding import held_by_output
 from srkit.upscaling.enlarging.slabs import assemble
 from srkit.upscaling.enlarging.stream import Piece, Stage
 from srkit.upscaling.fidelity.agreement import AGREEMENT_CODE
@@ -32,6 +33,7 @@ from srkit.upscaling.making.room import needed_bytes, raw_bytes
 from srkit.upscaling.making.staging import Guard, Staging, hidden_path
 from srkit.upscaling.making.verification import Written, checksum, reopened, verify
 from srkit.upscaling.planning.region import Region
+from srkit.upscaling.routing.memory import Beside
 
 SMALLEST = 1e-30  # a departure in an image without any contrast is as good as infinite
 WORKING_BYTES = 8  # of a sample in the working type, at most
@@ -76,6 +78,11 @@ class Charting:
         for chart in self.charts:
             check_target(chart.target, self.order.item, disk.inputs, overwrite=disk.overwrite)
         return sum(needed_bytes(self._nowhere(chart), chart.plan, spooled=False) for chart in self.charts)
+
+    def beside(self) -> Beside:
+        """Return what memory holds beside the tiles of the spread, the map that takes most."""
+        chart = self.charts[-1]
+        return held_by_spread(self.job) + held_by_output(self.part, chart.plan, self._nowhere(chart))
 
     def foreseen(self, forecast: Forecast) -> Forecast:
         """Return the forecast of the output along with that of its maps."""
@@ -158,9 +165,8 @@ def charting_of(order: Order) -> Charting:
         raise UsageError(f"{order.item.path}: {reason}; leave --maps out")
     plans = (map_plan(ready.plan, kind, ready.compared.images) for kind in KINDS)
     charts = tuple(Chart(*chart) for chart in zip(KINDS, map_targets(order), plans, strict=True))
-    job = replace(ready.job, stages=())
-    job = with_room(job, order.enlarger, _manner(order).wishes, held_by_spread(job))
-    return Charting(order, ready.part, job, ready.compared, charts)
+    charting = Charting(order, ready.part, replace(ready.job, stages=()), ready.compared, charts)
+    return replace(charting, job=with_room(charting.job, order.enlarger, _manner(order).wishes, charting.beside()))
 
 
 def _as_map(source: Source, suffix: str) -> tuple[Source, str]:

@@ -15,12 +15,13 @@ from srkit.grid import Window
 from srkit.image import OutputPlan, Sink, Source
 from srkit.quantities import size_text
 from srkit.upscaling.enlarging.engine import Job, read
-from srkit.upscaling.enlarging.holding import held_by_stages, sample_bytes
+from srkit.upscaling.enlarging.holding import held_by_output, held_by_stages, sample_bytes
 from srkit.upscaling.making.preparation import Prepared
 from srkit.upscaling.making.room import free_bytes, raw_bytes
 from srkit.upscaling.making.trial import tried
 from srkit.upscaling.planning.tiles import Asked
 from srkit.upscaling.routing.cost import bytes_per_sample, bytes_per_trunk_sample
+from srkit.upscaling.routing.memory import Beside
 
 PROBES, PROBE_LENGTH = 6, 16
 PROGRAM_BYTES = 350 * 2**20  # Python, torch and a format's library, where the system does not say (measured)
@@ -117,14 +118,9 @@ def memory_of(job: Job, plan: OutputPlan, sink: Sink) -> int:
 
 def memory_beside_program(job: Job, plan: OutputPlan, sink: Sink) -> int:
     """Return the bytes of tiles, stages, slabs that wait for them, and of what a format keeps of blocks."""
-    axis, itemsize = sink.slab.axis, plan.encoding.dtype.itemsize
-    rows = plan.grid.shape[axis]
-    per_row = math.prod(plan.grid.shape) // rows * len(plan.channels) * itemsize
-    open_slabs = math.ceil(job.route.tile[axis] * job.fitted.factors[axis] / sink.slab.size) + 1
-    slabs = per_row * min(rows, open_slabs * sink.slab.size)
-    read = math.prod(job.source.grid.shape) * len(job.source.channels) * job.source.encoding.dtype.itemsize
-    cache = max(getattr(holder, "cache", 0) for holder in (sink, job.source))
-    return WRITING_BYTES + _of_tiles(job) + _of_stages(job) + slabs + min(cache, read + raw_bytes(plan))
+    held = held_by_output(job.source, plan, sink) + _of_stages(job)
+    rows = min(job.route.tile[sink.slab.axis], job.source.grid.shape[sink.slab.axis])
+    return WRITING_BYTES + _of_tiles(job) + held.fixed + held.per_row * rows
 
 
 def over_budget(job: Job, plan: OutputPlan, sink: Sink, budget: int | None) -> tuple[Finding, ...]:
@@ -138,11 +134,10 @@ def over_budget(job: Job, plan: OutputPlan, sink: Sink, budget: int | None) -> t
     return (Finding("warning", f"{text} about {size_text(needed)} beside the program", "T4"),)
 
 
-def _of_stages(job: Job) -> int:
+def _of_stages(job: Job) -> Beside:
     source, axis = job.source, job.source.slab.axis
     sample = sample_bytes(source, len(source.channels))
-    held = held_by_stages(job.network_grid, job.stages, axis, sample, source.grid.shape[axis])
-    return held.fixed + held.per_row * min(job.route.tile[axis], source.grid.shape[axis])
+    return held_by_stages(job.network_grid, job.stages, axis, sample, source.grid.shape[axis])
 
 
 def _of_tiles(job: Job) -> int:

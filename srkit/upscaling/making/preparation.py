@@ -9,7 +9,9 @@ from srkit.errors import PluginError, RecipeError, UsageError
 from srkit.files import is_address
 from srkit.grid import Window
 from srkit.image import OutputPlan, Source
+from srkit.plugins import create_sink
 from srkit.upscaling.enlarging.engine import Job, prepare, with_room
+from srkit.upscaling.enlarging.holding import held_by_output
 from srkit.upscaling.fidelity.agreement import AGREEMENT_CODE, CUT, UNEVEN, UNFIT
 from srkit.upscaling.fidelity.consistency import Enforced
 from srkit.upscaling.fidelity.measurement import held_by_comparison
@@ -24,6 +26,7 @@ from srkit.upscaling.making.suitability import suitability
 from srkit.upscaling.planning.enlarger import Enlarger
 from srkit.upscaling.planning.plan import narrowed, output_plan, provenance, scale_text
 from srkit.upscaling.planning.region import cut
+from srkit.upscaling.routing.memory import Beside
 from srkit.upscaling.routing.route import Route
 
 NAMELESS = (
@@ -71,28 +74,33 @@ def prepared(order: Order) -> Prepared:
     doubts = suitability(enlarger, job)
     observation, unseen = _observation(order, job, enlarger)
     job, told = _on_region(item, job, manner)
-    if observation is not None:
-        job = _with_room(order, job, enlarger, observation)
     part = source if job.part is None else cut(item, source, job.part)
+    if observation is not None and manner.fidelity.enforced:
+        job = replace(job, stages=(Enforced(source, observation, job.fitted.image_channels), *job.stages))
+    plan = _plan(order, seen, part, job, enlarger)
+    job = with_room(job, enlarger, manner.wishes, _beside(order, job, observation, part, plan))
     journal = _journal(order, job, enlarger) if manner.keeping.keeps else None
     if journal is not None:
         with Guard(order.target):
             job = replace(job, route=Route.from_json(journal.claim(job.route.as_json(), anew=manner.disk.overwrite)))
-    plan = _plan(order, seen, job, enlarger)
-    if manner.fidelity.enforced and observation is not None:
-        plan = _agreeing(job, plan, observation)
+        plan = _plan(order, seen, part, job, enlarger)
     compared = None
     if observation is not None and not unseen:
         compared = Compared(narrowed(enlarger, part)[1], observation, job.fitted.image_channels)
-    if job.part is not None:
-        plan = replace(plan, grid=part.grid.upscaled(job.fitted.factors), encoding=part.encoding)
     return Prepared(job, plan, part, journal, compared, (*doubts, *unseen, *told, *on_size(plan)))
 
 
-def _plan(order: Order, seen: Source, job: Job, enlarger: Enlarger) -> OutputPlan:
+def _plan(order: Order, seen: Source, part: Source, job: Job, enlarger: Enlarger) -> OutputPlan:
+    """Return what the output of a job shall be, of which `part` is wanted of what is `seen`."""
     spec = {} if job.normalizer is None else dict(job.normalizer.spec)
     made = provenance(enlarger, spec, job.route.made_by())
-    return output_plan(seen, job.grid, job.fitted, made, order.session.of(order.item.domain))
+    for stage in job.stages:
+        if isinstance(stage, Enforced):
+            made = replace(made, consistency={"rounds": stage.rounds, "degradation": stage.degradation})
+    plan = output_plan(seen, job.grid, job.fitted, made, order.session.of(order.item.domain))
+    if job.part is None:
+        return plan
+    return replace(plan, grid=part.grid.upscaled(job.fitted.factors), encoding=part.encoding)
 
 
 def _observation(order: Order, job: Job, enlarger: Enlarger) -> tuple[Observation | None, tuple[Finding, ...]]:
@@ -117,20 +125,14 @@ def _observation(order: Order, job: Job, enlarger: Enlarger) -> tuple[Observatio
     return observation, (Finding("info", reason, AGREEMENT_CODE),)
 
 
-def _with_room(order: Order, job: Job, enlarger: Enlarger, observation: Observation) -> Job:
-    """Return the job with the stage that makes it agree, if that is wanted, on tiles that leave room for all of it."""
-    source, images = job.source, job.fitted.image_channels
-    if order.manner.fidelity.enforced:
-        job = replace(job, stages=(Enforced(source, observation, images), *job.stages))
-    compared = held_by_comparison(source, observation, images, source.slab.axis)
-    return with_room(job, enlarger, order.manner.wishes, compared)
-
-
-def _agreeing(job: Job, plan: OutputPlan, observation: Observation) -> OutputPlan:
-    """Return the plan of an output that is made to agree with its input."""
-    rounds = next(stage.rounds for stage in job.stages if isinstance(stage, Enforced))
-    how = {"rounds": rounds, "degradation": observation.steps}
-    return replace(plan, provenance=replace(plan.provenance, consistency=how))
+def _beside(order: Order, job: Job, observation: Observation | None, part: Source, plan: OutputPlan) -> Beside:
+    """Return what memory holds beside tiles: slabs, what formats keep of blocks, and what the comparison looks at."""
+    item, target, source = order.item, order.target, job.source
+    nowhere = hidden_path(target, "nowhere") / target.name
+    held = held_by_output(part, plan, create_sink(order.session.plugins, item.domain, nowhere, part, plan))
+    if observation is None:
+        return held
+    return held + held_by_comparison(source, observation, job.fitted.image_channels, source.slab.axis)
 
 
 def _on_region(item: Item, job: Job, manner: Manner) -> tuple[Job, tuple[Finding, ...]]:

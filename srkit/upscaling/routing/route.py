@@ -26,7 +26,6 @@ TWO_PART_CAP = {2: 2048, 3: 192}  # the tail on windows: a larger tile repeats l
 LEAST_TAIL = 24
 LEAST_SHARE = 4  # of a budget that tiles get, whatever else memory holds: they cannot be smaller for ever
 TILE_SHARE = 2  # of what is left: a tile's own, at most
-WAITING_SHARE = 4  # all but one such share is for a tile and what waits; that one for a slab and what formats keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +189,10 @@ class _Room:
         return max(self.budget - self.beside.fixed, self.budget // LEAST_SHARE)
 
     def told(self) -> str:
-        fixed = f"{self.beside.fixed / 2**20:.0f} MiB"
+        fixed = f"{self.beside.fixed / 2**20:.0f} MiB that go to slabs, and to what comes after the network"
         if self.beside.fixed > self.budget - self.left:
-            return f", too little for the {fixed} that go to what comes after the network"
-        return f", of which {fixed} go to what comes after the network" if self.beside.fixed >= 2**20 else ""
+            return f", too little for the {fixed}"
+        return f", less the {fixed}" if self.beside.fixed >= 2**20 else ""
 
 
 def _budget(wish: int | None, device: str) -> int:
@@ -250,8 +249,8 @@ def _tile(
     while cost * _product(size) > room.left // TILE_SHARE and size != least:
         _halve(size, least, max(axes, key=lambda a: size[a] if size[a] > least[a] else 0), fitted)
     band = source.slab.axis
-    waiting = _bytes_per_row(fitted, source) + room.beside.per_row
-    while waiting * size[band] + cost * _product(size) > 3 * room.left // WAITING_SHARE and size[band] > least[band]:
+    waiting = room.beside.per_row
+    while waiting * size[band] + cost * _product(size) > room.left and size[band] > least[band]:
         _halve(size, least, band, fitted)
     balanced = tuple(_balanced(fitted, grid, a, size[a]) if a in axes else 1 for a in range(grid.ndim))
     return balanced, f"a sample costs about {cost} bytes of a budget of {room.budget // 2**20} MiB{room.told()}"
@@ -259,14 +258,6 @@ def _tile(
 
 def _halve(size: list[int], least: list[int], axis: int, fitted: Fit) -> None:
     size[axis] = max(least[axis], round_up(size[axis] // 2, fitted.multiple[axis]))
-
-
-def _bytes_per_row(fitted: Fit, source: Source) -> int:
-    """Return what a row of input, across the slab's axis, becomes in the stored type: tiles of a row wait as such."""
-    output = source.grid.upscaled(fitted.factors).shape
-    return (
-        _product(output) // source.grid.shape[source.slab.axis] * len(source.channels) * source.encoding.dtype.itemsize
-    )
 
 
 def _padded(fitted: Fit, grid: Grid, axis: int) -> int:

@@ -49,8 +49,13 @@ def test_tiles_are_balanced() -> None:
 
 def test_rows_of_tiles_that_wait_for_a_slab_fit_the_budget() -> None:
     wide = ArraySource(np.broadcast_to(np.zeros((), np.uint8), (1, 600, 100_000)))
-    tile = choose_route(integer_fit(wide), wide, baseline=False, wishes=Wishes(memory=2**27)).tile
-    assert tile[0] * 2 * 200_000 <= 3 * 2**25
+    fitted, wishes, per_row = integer_fit(wide), Wishes(memory=2**27), 2 * 200_000
+    tiles = [
+        choose_route(fitted, wide, baseline=False, wishes=wishes, beside=Beside(fixed, per_row)).tile
+        for fixed in (0, 2**26)
+    ]
+    assert tiles[0][0] * per_row <= 2**27
+    assert tiles[1][0] * per_row <= 2**26
 
 
 def test_what_comes_after_the_network_makes_tiles_smaller_and_is_told_of() -> None:
@@ -60,7 +65,7 @@ def test_what_comes_after_the_network_makes_tiles_smaller_and_is_told_of() -> No
     alone = route(Beside())
     for beside in (Beside(fixed=2**25), Beside(per_row=2**18), Beside(per_sample=2**13)):
         assert np.prod(route(beside).tile) < np.prod(alone.tile)
-    assert "of which 32 MiB go to what comes after" in route(Beside(fixed=2**25)).explain()
+    assert "less the 32 MiB that go to slabs" in route(Beside(fixed=2**25)).explain()
     assert "too little for the 1024 MiB" in route(Beside(fixed=2**30)).explain()
     assert min(route(Beside(fixed=2**30)).tile) > 2 * fitted().halo[0]
     assert "after the network" not in alone.explain()
