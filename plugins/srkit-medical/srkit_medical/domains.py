@@ -41,6 +41,7 @@ DICOM_OPTIONS = (
         "how pixels of DICOM outputs are compressed, always without loss",
         choices=("none", "rle", "jpegls", "j2k"),
     ),
+    Option("fill", bool, False, "interpolate DICOM slices that are missing, where holes are of whole steps"),
     Option("accept_burned_in", bool, False, "treat DICOM images with burned-in text as well; a network distorts text"),
 )
 

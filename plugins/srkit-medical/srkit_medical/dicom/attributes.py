@@ -61,11 +61,11 @@ def set_geometry(dataset: Dataset, series: Series, plan: OutputPlan, derived: De
     wanted = derived.nearest.domain == "mri" or resliced or "SpacingBetweenSlices" in dataset
     if derived.spacing_mm is not None and wanted:
         dataset.SpacingBetweenSlices = ds(derived.spacing_mm)
-    if resliced or derived.nearest.tile is not None:
+    if resliced or derived.nearest.tile is not None or derived.nearest.gap is not None:
         _set_or_remove(dataset, "SliceLocation", None if derived.location is None else ds(derived.location))
     if dataset.get("ImagesInAcquisition") != len(series.instances):  # else readers look for as many volumes
         _set_or_remove(dataset, "ImagesInAcquisition", None)
-    if resliced:
+    if resliced or series.filled:
         _set_or_remove(dataset, "ImagesInAcquisition", str(plan.frames * plan.grid.shape[0]))
         _set_or_remove(dataset, "NumberOfSlices", plan.grid.shape[0])
         _set_or_remove(dataset, "ImageIndex", derived.number)

@@ -24,7 +24,8 @@ class DerivedSlice:
     nearest
         The instance whose attributes the slice inherits.
     sources
-        The instances that bracket it, or that it lies over; exactly one where slices are not scaled.
+        The instances that bracket it, or that it lies over; exactly one where slices are not scaled. Those that were
+        missing are stood for by their neighbours.
     location
         SliceLocation, None where it cannot be told.
     """
@@ -72,7 +73,7 @@ def derived_slice(series: Series, plan: OutputPlan, frame: int, index: int) -> D
         in_stack=in_stack,
         plane=own_plane.resampled(nearest.shape, (rows, columns)),
         nearest=nearest,
-        sources=tuple(sources[low : high + 1]),
+        sources=tuple(dict.fromkeys(real for source in sources[low : high + 1] for real in source.origins)),
         location=location,
         spacing_mm=stack.step_mm * old / count if even else None,
         thickness_mm=stack.step_mm * old / count if count != old else None,

@@ -132,12 +132,20 @@ def _unevenness(planes: Sequence[Plane], step: FloatArray) -> str:
     if _deviation(planes, step) <= tolerance:
         return ""
     gaps = np.diff(depths(planes))
-    ratios = gaps / gaps.min()
-    whole = np.rint(ratios)
-    if whole.max() > 1 and whole.max() <= _MOST_MISSING and np.all(np.abs(ratios - whole) <= 0.02 * whole):
-        after = int(np.argmax(whole > 1)) + 1
-        return f"slices are missing: {int(whole.sum()) - len(gaps)} of them, the first after slice {after}"
+    holes = holes_of(planes)
+    if any(holes):
+        after = next(k for k, hole in enumerate(holes, start=1) if hole)
+        return f"slices are missing: {sum(holes)} of them, the first after slice {after}"
     return f"the slices lie unevenly: {gaps.min():.2f} to {gaps.max():.2f} mm apart"
+
+
+def holes_of(planes: Sequence[Plane]) -> list[int]:
+    """Return how many planes are missing after each but the last: none where steps are no multiples of the smallest."""
+    gaps = np.diff(depths(planes))
+    ratios = gaps / gaps.min(initial=np.inf)
+    whole = np.rint(ratios)
+    is_known = np.all(whole <= _MOST_MISSING) and np.all(np.abs(ratios - whole) <= 0.02 * whole)
+    return [int(steps) - 1 if is_known else 0 for steps in whole]
 
 
 def _deviation(planes: Sequence[Plane], step: FloatArray) -> float:

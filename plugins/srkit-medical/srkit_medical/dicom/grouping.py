@@ -69,6 +69,11 @@ class Series:
         return known[0] + step * place if is_even else None
 
     @property
+    def filled(self) -> int:
+        """How many slices of each frame were missing, and are made of their neighbours."""
+        return sum(instance.gap is not None for instance in self.frames[0])
+
+    @property
     def is_rescaled_by_slice(self) -> bool:
         """Tell whether slices have slopes and intercepts of their own."""
         return is_varied(self.instances)
@@ -203,7 +208,11 @@ def arrange(bundle: Sequence[Instance]) -> Series:
     keyword = "" if count == 1 else _telling_order(places)
     index = ORDERS.index(keyword or "InstanceNumber")
     ordered = places if count == 1 else [sorted(place, key=lambda i: (i.orders[index], i.path)) for place in places]
-    frames = tuple(tuple(place[t] for place in ordered) for t in range(count))
+    return series_of(tuple(tuple(place[t] for place in ordered) for t in range(count)), keyword)
+
+
+def series_of(frames: tuple[tuple[Instance, ...], ...], keyword: str) -> Series:
+    """Return the series of `frames`, each in ascending position, that `keyword` tells apart."""
     slab_mm = frames[0][0].spacing_mm or frames[0][0].thickness_mm
     stacks = [stack_of([instance.plane for instance in frame], slab_mm) for frame in frames]
     return Series(frames, _common(stacks), keyword)

@@ -7,6 +7,7 @@ from typing import Literal
 from srkit.domain import Finding
 from srkit.image import Source
 from srkit_medical.dicom.enhanced.source import EnhancedSource
+from srkit_medical.dicom.geometry import holes_of
 from srkit_medical.dicom.source import DicomSource
 
 _NOTES: dict[str, tuple[Literal["info", "own", "warning"], str, str]] = {
@@ -40,8 +41,12 @@ def inspect_series(source: Source) -> list[Finding]:
     if series.is_interpolated_between:
         text = "was interpolated between its slices by the scanner: half as many were acquired"
         found.append(Finding("warning", text, "D21"))
+    if series.filled:
+        text = f"{series.filled} missing slices are interpolated between their neighbours (--fill); nobody saw them"
+        found.append(Finding("warning", text, "D5"))
     if count > 1 and source.fixed_axes:
-        text = f"{source.fixed_axes[0]}; rows and columns can be scaled, slices not"
+        hint = "" if series.filled or not any(holes_of(series.stack.planes)) else "; --fill interpolates the missing"
+        text = f"{source.fixed_axes[0]}; rows and columns can be scaled, slices not{hint}"
         found.append(Finding("warning", text, "D8" if not series.stack.even else "D7"))
     notes = frozenset[str]().union(*(instance.notes for instance in series.instances))
     found += [Finding(level, text, code) for key, (level, text, code) in _NOTES.items() if key in notes]

@@ -129,6 +129,8 @@ class Instance:
         By which stored samples of the file become those that `layout` speaks of; None where they are the same.
     description
         SeriesDescription, to be matched and never told.
+    gap
+        Where the slice was missing, and is made of its neighbours; None where it is real.
     philips_scale
         Philips' private ScaleSlope as text, empty where there is none.
     """
@@ -161,6 +163,7 @@ class Instance:
     images: int | None = None
     table: Table | None = field(default=None, repr=False)
     description: str = field(default="", repr=False)
+    gap: Gap | None = field(default=None, repr=False)
 
     @property
     def has_identity(self) -> bool:
@@ -173,9 +176,23 @@ class Instance:
         return "own" in self.notes
 
     @property
+    def origins(self) -> tuple[Instance, ...]:
+        """The real slices that it is: itself, or its neighbours where it was missing."""
+        return (self,) if self.gap is None else (self.gap.low, self.gap.high)
+
+    @property
     def number(self) -> int | None:
         """InstanceNumber."""
         return None if self.orders[-1] is None else int(self.orders[-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gap:
+    """The neighbours of a slice that is missing, and which `share` of the way from the lower one it would lie."""
+
+    low: Instance
+    high: Instance
+    share: float
 
 
 class MosaicError(UnfitError):

@@ -56,6 +56,10 @@ def derivation_text(series: Series, plan: OutputPlan, nearest: Instance) -> str:
         f"source spacing {down:.6g}x{across:.6g} mm, slices {series.stack.step_mm:.6g} mm apart",
         f"source slice thickness {nearest.thickness_mm:.6g} mm",
     ]
+    if series.filled:
+        parts.append(f"{series.filled} slices of each volume were missing and were interpolated between neighbours")
+    if nearest.gap is not None:
+        parts.append("this slice lies where one was missing")
     if series.is_rescaled_by_slice:
         parts.append("slices of the source had a rescale slope each, these have one")
     if plan.provenance.model_sha256:

@@ -13,6 +13,7 @@ from srkit.domain import Item, Options
 from srkit.errors import InputError, UsageError
 from srkit.grid import Grid, Role, Slab, Window
 from srkit.image import Array, Block, BoolArray, Channel, Encoding, Source
+from srkit_medical.dicom.filling import filled, interpolated
 from srkit_medical.dicom.grouping import Series, arrange
 from srkit_medical.dicom.instance import Instance
 from srkit_medical.dicom.mosaic import read_slices
@@ -38,6 +39,7 @@ class DicomSource:
     rules: Mapping[str, str] = SERIES
 
     def __init__(self, series: Series, options: Options) -> None:
+        series = filled(series) if options.get("fill") else series
         first = series.first
         self.series = series
         self.options = dict(options)
@@ -101,6 +103,12 @@ class DicomSource:
     def _read_stored(self, instance: Instance) -> Array:
         return read_stored(instance)
 
+    def _stored(self, instance: Instance) -> Array:
+        if instance.gap is None:
+            return self._read_stored(instance)
+        gap = instance.gap
+        return interpolated(gap, self._read_stored(gap.low), self._read_stored(gap.high))
+
     def _decoded(self, frame: int, index: int, stored: Array) -> Array:
         instance = self.series.frames[frame][index]
         return replace(self.encoding, slope=instance.slope, intercept=instance.intercept).decode(stored)
@@ -109,7 +117,7 @@ class DicomSource:
         key = (frame, index)
         if key not in self._slices:
             instance = self.series.frames[frame][index]
-            stored = self._read_stored(instance)
+            stored = self._stored(instance)
             self._slices[key] = stored, valid_samples(instance, stored)
             if len(self._slices) > _KEPT_SLICES:
                 self._slices.popitem(last=False)
