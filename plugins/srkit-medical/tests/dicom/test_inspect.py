@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from srkit_medical.dicom.inspect import inspect_series
+
+import srkit
+from srkit.errors import InputError
 
 Make = Callable[..., Path]
 
@@ -33,6 +36,27 @@ def test_burned_in_text_is_refused_until_accepted(make: Make, opened) -> None:
     assert "refusal" in {finding.level for finding in inspect_series(opened(folder))}
     levels = {finding.level for finding in inspect_series(opened(folder, accept_burned_in=True))}
     assert levels == {"info", "warning"}
+
+
+def test_burned_in_text_ends_a_run_unless_accepted(make: Make, tmp_path: Path) -> None:
+    folder = make(edit=_burned)
+    with pytest.raises(InputError, match=r"burned-in text, which a network distorts; --accept-burned-in") as caught:
+        srkit.upscale(folder, tmp_path / "out", model="nearest")
+    assert caught.value.exit_code == 4
+    assert not (tmp_path / "out").exists()
+    options = {"mri": {"accept_burned_in": True}}
+    (result,) = srkit.upscale(folder, tmp_path / "out", model="nearest", options=options).results
+    assert (result.status, [f.code for f in result.findings if f.level == "warning"]) == ("done", ["D18"])
+    (first, *_) = sorted((tmp_path / "out").iterdir())
+    assert dcmread(first).BurnedInAnnotation == "YES"
+
+
+def test_burned_in_text_of_an_enhanced_object_is_seen(converted: Path, opened) -> None:
+    path = converted / "volume.dcm"
+    dataset = dcmread(path)
+    dataset.BurnedInAnnotation = "YES"
+    dataset.save_as(path)
+    assert "D18" in {finding.code for finding in inspect_series(opened(converted)) if finding.level == "refusal"}
 
 
 NOTES = {
