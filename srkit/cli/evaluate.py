@@ -49,7 +49,8 @@ class Contest(Panel):
         typer.Option(
             "--metric",
             metavar="NAME",
-            help="A figure beside the usual ones: cpsnr (forgives shifts), st_lpips (needs weights).",
+            help="A figure beside the usual ones: cpsnr (forgives shifts), st_lpips (needs weights), unsupported or "
+            "added (detail beyond the input).",
         ),
     ] = None
 
@@ -151,7 +152,7 @@ def _counted(table: EvaluationTable, items: int) -> str:
 def _number(value: float, metric: str) -> str:
     return (
         f"{value:.4f}"
-        if metric in ("ssim", "ms_ssim", "uiqi", "ssim_foreground", "st_lpips")
+        if metric in ("ssim", "ms_ssim", "uiqi", "ssim_foreground", "st_lpips", "unsupported", "added")
         else f"{value:.2f}"
         if abs(value) < 1e4
         else f"{value:.4g}"

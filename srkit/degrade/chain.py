@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -83,6 +84,12 @@ def margin(
 def is_random(degradation: Degradation) -> bool:
     """Tell whether the same HR may give another LR the next time."""
     return any(step.function is not None or step.name in NOISES or is_open(step) for step in degradation.steps)
+
+
+def noise_free(degradation: Degradation) -> Degradation:
+    """Return what `apply` does without a generator: nothing drawn, the middle of ranges, and no step of noise."""
+    steps = settled(degradation, None).steps
+    return replace(degradation, steps=tuple(s for s in steps if s.name not in NOISES and not s.random))
 
 
 def _checked(step: Step) -> Step:

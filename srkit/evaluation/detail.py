@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from srkit.data.filling import fill_invalid
 from srkit.errors import ModelError
+from srkit.evaluation.linear import reconstructed
 from srkit.evaluation.reference import Reference
 from srkit.grid import Scale
 from srkit.image import Array, BoolArray
@@ -98,10 +99,5 @@ def _power(values: Array, known: BoolArray) -> float:
 def _beyond(reference: Reference, linear: torch.nn.Module, values: Array) -> Array:
     """Return what of `values` its LR says nothing of, by a linear eye."""
     filled = values if reference.valid is None else fill_invalid(values, reference.valid)
-    lr = torch.from_numpy(np.ascontiguousarray(reference.seen(filled), dtype=np.float32))
-    each = int(getattr(linear, "channels", 1)) == 1  # it treats channels one by one
-    batch = lr[:, None] if each else lr[None]
-    with torch.inference_mode():
-        said = linear(batch).numpy().reshape(values.shape)
-    result: Array = filled - said
+    result: Array = filled - reconstructed(linear, reference.seen(filled))
     return result

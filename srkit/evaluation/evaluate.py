@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
-
-import numpy as np
+from typing import Unpack
 
 from srkit import plugins as verbs
 from srkit.data.leakage import seen_by, trained_on
 from srkit.domain import Item, Metric, Options, Skipped
 from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError, UsageError, nearest_known
 from srkit.evaluation.agreement import agreement
-from srkit.evaluation.reference import Reference, make_reference
+from srkit.evaluation.detail import FIGURES as DETAIL
+from srkit.evaluation.detail import Detail
+from srkit.evaluation.judging import Judge, Terms
+from srkit.evaluation.reference import make_reference
 from srkit.evaluation.request import Asked, Request
 from srkit.evaluation.table import EvaluationRow, EvaluationTable, SkippedItem, in_order
 from srkit.grid import Scale
-from srkit.image import Array, BoolArray
 from srkit.models.file import read_info
 from srkit.models.shelf import find_model
 from srkit.plugins import Plugins
@@ -28,43 +28,8 @@ from srkit.upscaling.planning.enlarger import BASELINES, WIENER, Enlarger
 from srkit.upscaling.planning.linear import wiener
 from srkit.upscaling.session import Session
 
-IN_FOREGROUND, FOREGROUND = ("psnr", "ssim"), "_foreground"
-"""Figures that are told for the foreground as well, and what their names then end in."""
 ALWAYS_SHOWN = ("nearest", "bicubic", "bspline", "lanczos")
 DEFAULT_SCALE = Scale(2, 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """On what terms models are compared: scale, degradation (None: the domain's own), metrics."""
-
-    scale: Scale
-    degradation: Sequence[Mapping[str, Any]] | None
-    metrics: Mapping[str, Metric]
-
-    def figures(self, sr: Array, hr: Array, valid: BoolArray | None, data_range: float) -> dict[str, float]:
-        """Return every figure of merit by its name."""
-        scale = max(self.scale.factors)
-        return {name: metric.of(sr, hr, valid, data_range, scale) for name, metric in self.metrics.items()}
-
-    def foreground_figures(
-        self, sr: Array, hr: Array, valid: BoolArray | None, mask: BoolArray, data_range: float
-    ) -> dict[str, float]:
-        """Return the figures that tell more where `mask` shows the subject: the empty ground flatters them."""
-        seen = mask if valid is None else np.asarray(mask & valid)
-        scale = max(self.scale.factors)
-        return {
-            f"{name}{FOREGROUND}": self.metrics[name].of(sr, hr, seen, data_range, scale)
-            for name in IN_FOREGROUND
-            if name in self.metrics
-        }
-
-    def higher_is_better(self, rows: Sequence[EvaluationRow]) -> dict[str, bool]:
-        """Return the direction of each figure that `rows` may have, in their order."""
-        there = {name for row in rows for name in row.metrics}
-        shown = [name for name in (f"{name}{FOREGROUND}" for name in IN_FOREGROUND) if name in there]
-        own = {name: metric.higher_is_better for name, metric in self.metrics.items()}
-        return own | {name: own[name.removesuffix(FOREGROUND)] for name in shown}
 
 
 def evaluate(path: str | Path, **asked: Unpack[Asked]) -> EvaluationTable:
@@ -180,7 +145,11 @@ def _terms(request: Request, enlargers: Sequence[Enlarger]) -> Terms:
     degradation = request.degradation
     if degradation is None:
         degradation = next((enlarger.degradation for enlarger in trained if enlarger.degradation), None)
-    return Terms(chosen, degradation, chosen_metrics(request.session.plugins, request.metrics))
+    plain = [name for name in request.metrics if name not in DETAIL]
+    looks = any(enlarger.perceptual for enlarger in trained)  # a gain in looks is never told alone
+    metrics = chosen_metrics(request.session.plugins, plain)
+    linear = replace(request.linear, degradation=request.linear.degradation or degradation)
+    return Terms(chosen, degradation, metrics, linear, looks or len(plain) < len(request.metrics))
 
 
 def _rivals(enlargers: Sequence[Enlarger], scale: Scale) -> list[Enlarger]:
@@ -213,44 +182,32 @@ def _rows_of(
         )
     finally:
         source.close()
+    known = terms.linear
     rivals = [
-        wiener(plugins, item.domain, reference.lr, terms.scale, terms.degradation) if rival.name == WIENER else rival
+        wiener(plugins, item.domain, reference.lr, terms.scale, known.degradation, known.prior)
+        if rival.name == WIENER
+        else rival
         for rival in rivals
     ]
     mask = verbs.foreground(plugins, item.domain, reference.hr, reference.valid)
-    return [_row_of(plugins, item, reference, mask, enlarger, terms) for enlarger in rivals]
+    detail = Detail.of(plugins, item.domain, reference, terms.scale, terms.degradation) if terms.in_detail else None
+    judge = Judge(reference, mask, detail, terms)
+    return [_row_of(plugins, item, judge, enlarger) for enlarger in rivals]
 
 
-def _row_of(
-    plugins: Plugins, item: Item, reference: Reference, mask: BoolArray | None, enlarger: Enlarger, terms: Terms
-) -> EvaluationRow:
+def _row_of(plugins: Plugins, item: Item, judge: Judge, enlarger: Enlarger) -> EvaluationRow:
     """Return the figures of one model on one item: of all channels together, and of each where there are several."""
+    reference = judge.reference
     pieces = enlarge(plugins, reference.lr, enlarger, domain=item.domain)
     block = enlarge_whole(pieces, reference.hr.shape[1:])
-    valid = reference.valid
-    if block.valid is not None:
-        valid = block.valid if valid is None else np.asarray(block.valid & valid)
-    sr, hr = reference.as_stored(block.values), reference.hr
-    data_range = reference.data_range
-    figures = terms.figures(sr, hr, valid, data_range)
-    if mask is not None:
-        figures |= terms.foreground_figures(sr, hr, valid, mask, data_range)
-    channels = [channel.name for channel in reference.lr.channels] if len(hr) > 1 else []
+    sr = reference.as_stored(block.values)
     return EvaluationRow(
         str(item.path),
         enlarger.name,
-        figures,
-        data_range,
-        {
-            name: terms.figures(sr[i : i + 1], hr[i : i + 1], _one(valid, i), data_range)
-            for i, name in enumerate(channels)
-        },
+        judge.figures(sr, block.valid),
+        reference.data_range,
+        judge.channel_figures(sr, block.valid),
         reference.drawn,
         agreement(reference, sr),
         range_note=reference.range_note,
     )
-
-
-def _one(valid: BoolArray | None, channel: int) -> BoolArray | None:
-    """Return the validity of one channel."""
-    return valid if valid is None or valid.shape[0] == 1 else valid[channel : channel + 1]

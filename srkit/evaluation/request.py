@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypedDict
 
 from srkit.domain import Options
 from srkit.errors import nearest_known
+from srkit.evaluation.linear import Linear
 from srkit.grid import Scale
 from srkit.plugins import Plugins
 from srkit.upscaling.session import Session
@@ -32,7 +33,10 @@ class Asked(TypedDict, total=False):
     degradation
         How LR comes from HR, as in a recipe; by default that of the first model that names one, else the domain's own.
     metrics
-        Figures beside the usual ones, which take long or need something: ``st_lpips``.
+        Figures beside the usual ones, which take long or need something: ``st_lpips``; ``unsupported`` and ``added``,
+        of detail beyond the input, which are always told of a model for looks and its rivals.
+    linear
+        What ``wiener`` knows; by default `degradation`, and what suits images with little noise.
     options, plugins
         Options of domains, by the domain's name; and the plugins to use, by default the installed ones.
     progress
@@ -44,6 +48,7 @@ class Asked(TypedDict, total=False):
     domain: str | None
     degradation: Sequence[Mapping[str, Any]] | None
     metrics: Sequence[str]
+    linear: Linear
     options: Mapping[str, Options] | None
     plugins: Plugins | None
     progress: ProgressCall | None
@@ -63,6 +68,7 @@ class Request:
     domain: str | None = None
     degradation: Sequence[Mapping[str, Any]] | None = None
     metrics: Sequence[str] = ()
+    linear: Linear = field(default_factory=Linear)
     progress: ProgressCall = _silent
 
     @classmethod

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from srkit.evaluation.statistics import summary
+from srkit.evaluation.statistics import by_subject, summary
 
 Number = float | None
 
@@ -89,6 +89,16 @@ class EvaluationTable:
         subjects = [row.subject or row.item for row in self.rows if row.model == model]
         better = self.higher_is_better.get(metric, True)
         return summary(self.values(model, metric), subjects, higher_is_better=better)
+
+    def gain(self, model: str, over: str, metric: str = "psnr") -> Mapping[str, float]:
+        """Return the statistics of what `model` has more than `over`, subject by subject, and the `best` of them."""
+        pairs = zip(self.values(model, metric), self.values(over, metric), strict=True)
+        differences = [a - b for a, b in pairs]
+        subjects = [row.subject or row.item for row in self.rows if row.model == model]
+        better = self.higher_is_better.get(metric, True)
+        found = by_subject(differences, subjects)
+        best = float(found.max() if better else found.min()) if found.size else math.nan
+        return {**summary(differences, subjects, higher_is_better=better), "best": best}
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; what is no finite number becomes None."""

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srkit.degrade import apply, margin, parse
+from srkit.degrade import apply, margin, noise_free, parse
 from srkit.domain import Degradation, Step
 from srkit.errors import PluginError, RecipeError
 
@@ -147,3 +147,16 @@ def test_a_function_of_the_wrong_size_is_blamed() -> None:
     chain = Degradation((Step("shrinker", function=_every_second),))
     with pytest.raises(PluginError, match="shrinker"):
         apply(torch.zeros(1, 1, 4, 4), chain, (1, 2))
+
+
+def test_the_noise_free_form_has_the_middle_of_ranges_and_no_noise() -> None:
+    steps = [
+        {"name": "gaussian", "sigma": {"from": 0.4, "to": 0.6}},
+        {"name": "one_of", "weights": [3, 1], "steps": [{"name": "rician", "snr": 20}, []]},
+        {"name": "gaussian_noise", "sigma": 5},
+    ]
+    degradation = parse(steps)
+    found = noise_free(degradation)
+    assert [(step.name, step.parameters) for step in found.steps] == [("gaussian", {"sigma": 0.5})]
+    hr = torch.rand(1, 1, 16, 16, dtype=torch.float64)
+    assert torch.equal(apply(hr, found, (2, 2), torch.Generator()), apply(hr, degradation, (2, 2)))

@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import ndimage
 from srkit.errors import ModelError, UsageError
 from srkit.evaluation import evaluate
 from srkit.grid import Scale
+from srkit.models.file import load_model, save_model
 from srkit.training import resolve_recipe, train
 
 AREA = [{"name": "area"}]
@@ -178,3 +180,29 @@ def test_the_linear_optimum_is_made_for_the_degradation_of_the_table(save_array,
     table = evaluate(path, models=["wiener"], scale=Scale(2, 2), degradation=blur, plugins=toy_plugins)
     assert table.models[0] == "wiener"
     assert table.values("wiener", "psnr")[0] > max(table.values(kind, "psnr")[0] for kind in table.models[1:])
+
+
+def test_a_gain_is_of_subjects_and_has_a_best_and_a_worst(save_array, toy_plugins):
+    for name in ("anna_1", "anna_2", "ben_1"):
+        path = save_array(name, (24, 24))
+    table = evaluate(path.parent, scale=2, degradation=AREA, plugins=toy_plugins)
+    a, b, c = (x - y for x, y in zip(table.values("bicubic", "mse"), table.values("nearest", "mse"), strict=True))
+    found = table.gain("bicubic", "nearest", "mse")
+    assert (found["subjects"], found["mean"]) == (2, pytest.approx(((a + b) / 2 + c) / 2))
+    assert (found["best"], found["worst"]) == (min((a + b) / 2, c), max((a + b) / 2, c))
+
+
+def test_detail_beyond_the_input_is_told_on_request_and_of_models_for_looks(
+    model, toy_data, toy_plugins, tmp_path
+):
+    item = sorted(toy_data.glob("*.npy"))[0]
+    plain = evaluate(item, models=model, plugins=toy_plugins)
+    assert "unsupported" not in plain.metrics
+    asked = evaluate(item, models=[model, "wiener"], metrics=["added"], plugins=toy_plugins)
+    assert asked.means["wiener"]["unsupported"] == pytest.approx(1, abs=0.2)
+    assert asked.higher_is_better["added"] is False
+    loaded = load_model(model, toy_plugins)
+    save_model(tmp_path / "looks.safetensors", loaded.generator, replace(loaded.info, perceptual=True))
+    looks = evaluate(item, models=tmp_path / "looks.safetensors", plugins=toy_plugins)
+    assert {"unsupported", "added"} < set(looks.metrics)
+    assert looks.means["bicubic"]["added"] < 0.5

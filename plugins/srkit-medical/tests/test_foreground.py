@@ -12,7 +12,8 @@ import pytest
 from srkit_medical.foreground import body_of
 
 from srkit.evaluation import evaluate
-from srkit.evaluation.evaluate import Terms, chosen_metrics
+from srkit.evaluation.evaluate import chosen_metrics
+from srkit.evaluation.judging import Terms
 from srkit.grid import Scale
 from srkit.plugins import foreground, load_plugins
 

@@ -1,0 +1,95 @@
+"""The linear reconstruction as a rival: on whole arrays, and with what it expects tuned on items of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from srkit import plugins as verbs
+from srkit.data.filling import fill_invalid
+from srkit.domain import Item
+from srkit.errors import InputError, UsageError
+from srkit.evaluation.metrics import psnr
+from srkit.evaluation.reference import Reference, make_reference
+from srkit.grid import Scale, Window
+from srkit.image import Array
+from srkit.plugins import Plugins
+from srkit.upscaling.planning.linear import Prior, wiener
+
+NOISES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+EXPONENTS = (1.5, 2.0, 2.5, 3.0)
+Steps = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """What the linear reconstruction knows: a degradation (None: that of the table), and what to expect of images."""
+
+    degradation: Steps | None = None
+    prior: Prior = field(default_factory=Prior)
+
+
+def reconstructed(linear: nn.Module, lr: Array) -> Array:
+    """Return what a linear network makes of ``(C, *spatial)``; one of a single channel takes each channel alone."""
+    values = torch.from_numpy(np.ascontiguousarray(lr, dtype=np.float32))
+    each = int(getattr(linear, "channels", 1)) == 1
+    with torch.inference_mode():
+        found = linear(values[:, None] if each else values[None])
+    result: Array = (found[:, 0] if each else found[0]).numpy()
+    return result
+
+
+def tuned_prior(
+    paths: Sequence[Path], *, scale: Scale, degradation: Steps | None, linear: Steps | None, plugins: Plugins
+) -> Prior:
+    """Return the prior under which items at `paths` come back best: the highest mean PSNR.
+
+    Items are degraded by `degradation`; the reconstruction is for `linear`, the same where that is None. First the
+    noise is sought, then the exponent at that noise. Items that cannot be used are passed over; raises UsageError where
+    none can.
+    """
+    attempts = [attempt for path in paths for attempt in _attempts(path, scale, degradation, linear, plugins)]
+    if not attempts:
+        raise UsageError("nothing to tune the linear reconstruction on; name items that can be degraded")
+
+    def figure(prior: Prior) -> float:
+        return float(np.mean([attempt(prior) for attempt in attempts]))
+
+    best = max((Prior(noise=noise) for noise in NOISES), key=figure)
+    return max((replace(best, exponent=exponent) for exponent in EXPONENTS), key=figure)
+
+
+def _attempts(
+    path: Path, scale: Scale, degradation: Steps | None, linear: Steps | None, plugins: Plugins
+) -> Iterator[Callable[[Prior], float]]:
+    """Yield for each item a function from a prior to the PSNR of its reconstruction."""
+    options = verbs.default_options(plugins)
+    for item in verbs.discover(plugins, path, options):
+        if isinstance(item, Item):
+            try:
+                with closing(verbs.open_source(plugins, item.alone(), options[item.domain])) as source:
+                    pair = make_reference(plugins, source, domain=item.domain, scale=scale, degradation=degradation)
+            except InputError:
+                continue
+            yield _attempt(pair, item.domain, scale, linear or pair.drawn or degradation, plugins)
+
+
+def _attempt(
+    pair: Reference, domain: str, scale: Scale, steps: Steps | None, plugins: Plugins
+) -> Callable[[Prior], float]:
+    factors = scale.per_axis(pair.lr.roles, pair.lr.grid.ndim)
+    block = pair.lr.read(Window.whole(pair.lr.grid.shape), 0)
+    lr = block.values if block.valid is None else fill_invalid(block.values, block.valid)
+
+    def tried(prior: Prior) -> float:
+        network = wiener(plugins, domain, pair.lr, scale, steps, prior).generator_for(factors)
+        return psnr(reconstructed(network, lr), pair.hr, data_range=pair.data_range, valid=pair.valid)
+
+    return tried
