@@ -15,9 +15,12 @@ from srkit_medical.dicom import compressing, lineage, scrub, uids
 from srkit_medical.dicom.derived import DerivedSlice
 from srkit_medical.dicom.geometry import Plane
 from srkit_medical.dicom.grouping import Series
+from srkit_medical.dicom.reading import Elements, UnfitError
 from srkit_medical.dicom.storage import TABLED, Layout
 
 SERIES_NUMBER_OFFSET = 9000
+LARGEST_INTEGER = 2**31 - 1
+"""What an integer string holds (PS3.5, 6.2)."""
 TEXT_LENGTH = 64
 PET = "1.2.840.10008.5.1.4.1.1.128"
 """PET Image Storage, whose ImageType knows no SECONDARY (PS3.3, C.8.9.4.1.3)."""
@@ -30,10 +33,8 @@ def ds(number: float) -> str:
 
 def set_identity(dataset: Dataset, first: Dataset, plan: OutputPlan, series_uid: str) -> None:
     """Make it an instance of a new series in the same study; its own UID comes with the pixels."""
-    offset = int(plan.options.get("series_number_offset", SERIES_NUMBER_OFFSET))
-    number = first.get("SeriesNumber")
     dataset.SeriesInstanceUID = series_uid
-    dataset.SeriesNumber = str(offset + (int(number) if number not in (None, "") else 0))
+    dataset.SeriesNumber = str(_series_number(first, plan))
     mark = "SR AI " if lineage.is_learned(plan) else f"SR {plan.provenance.model} "
     described = str(first.get("SeriesDescription") or "")
     dataset.SeriesDescription = (mark + described).encode("ascii", "replace").decode()[:TEXT_LENGTH].strip()
@@ -41,6 +42,16 @@ def set_identity(dataset: Dataset, first: Dataset, plan: OutputPlan, series_uid:
     dataset.ImageType = ["DERIVED", "PRIMARY" if dataset.get("SOPClassUID") == PET else "SECONDARY", *flavours]
     dataset.ContentQualification = "RESEARCH"
     dataset.InstanceCreatorUID = uids.CREATOR
+
+
+def _series_number(first: Dataset, plan: OutputPlan) -> int:
+    """Return the source's number and the offset; the offset alone where there is no number, or their sum is none."""
+    offset = int(plan.options.get("series_number_offset", SERIES_NUMBER_OFFSET))
+    try:
+        number = offset + (Elements(first).whole("SeriesNumber") or 0)
+    except UnfitError:
+        return offset
+    return number if abs(number) <= LARGEST_INTEGER else offset
 
 
 def set_study(dataset: Dataset, study_uid: str) -> None:

@@ -102,7 +102,10 @@ def test_what_is_no_longer_true_is_gone(make: Make, enlarge) -> None:
     assert not [keyword for dataset in output.datasets for keyword in GONE if keyword in dataset]
 
 
-@pytest.mark.parametrize(("number", "offset", "expected"), [("3", 9000, 9003), ("", 9000, 9000), ("3", 100, 103)])
+@pytest.mark.parametrize(
+    ("number", "offset", "expected"),
+    [("3", 9000, 9003), ("", 9000, 9000), ("3", 100, 103), ("2147483000", 9000, 9000)],
+)
 def test_an_object_has_numbers_and_a_creator_of_its_own(
     make: Make, enlarge, number: str, offset: int, expected: int
 ) -> None:

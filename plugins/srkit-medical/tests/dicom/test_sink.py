@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
+from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from srkit_medical.dicom.sink import create_series
 from srkit_medical.dicom.uids import uid_of
 from srkit_medical.dicom.verify import verify_series
 
+import srkit
 from srkit.errors import OutputError, UsageError
 from srkit.grid import Window
 
@@ -287,6 +290,24 @@ def test_the_series_number_moves_by_the_offset_asked_for(make: Make, enlarge) ->
     number = int(dcmread(folder / "000.dcm").SeriesNumber)
     assert enlarge(folder).datasets[0].SeriesNumber == number + 9000
     assert enlarge(folder, folder="b", series_number_offset=5).datasets[0].SeriesNumber == number + 5
+
+
+def test_a_series_number_that_is_none_does_not_cost_the_series(make: Make, enlarge) -> None:
+    def in_words(dataset: Dataset, k: int) -> None:
+        dataset[0x00200011] = RawDataElement(Tag(0x00200011), "IS", 4, b"five", 0, False, True)
+
+    assert enlarge(make(edit=in_words)).datasets[0].SeriesNumber == 9000
+
+
+def test_the_number_does_not_hang_on_what_lies_beside_the_output(make: Make, tmp_path: Path) -> None:
+    folder, texts = make(), []
+    for out in ("a", "b"):
+        for model in ("nearest", "bicubic"):
+            srkit.upscale(folder, tmp_path / out / model, model=model)
+        texts.append([path.read_bytes() for path in sorted((tmp_path / out).rglob("*.dcm"))])
+    assert texts[0] == texts[1]
+    uids = {dcmread(path).SeriesInstanceUID for path in (tmp_path / "a").rglob("*.dcm")}
+    assert len(uids) == 2, "two series, told apart by what archives go by"
 
 
 def test_numbers_run_as_in_the_source(make: Make, enlarge) -> None:
