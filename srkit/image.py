@@ -218,6 +218,11 @@ class Source(Protocol):
 
     A source may have one attribute more, `sample_sizes`: the size of a sample along each grid axis in one unit for all
     items of the domain (None where it is not known). Without it the grid's spacing is taken for that.
+
+    Three attributes more are for `srkit verify`: `rules`, a mapping from the number of each rule that `srkit_verify`
+    checks of its outputs to words for where it holds; `agreement_rules`, the domain's numbers for what the core
+    measures itself (``radiometric``, ``spectral``, and, where they are to be compared, ``classes`` and ``validity``);
+    and `provenance`, what a finished output says of how it came about.
     """
 
     grid: Grid

@@ -69,7 +69,7 @@ def _print(found: Comparison) -> None:
         print_table(["rule", "result", "what"], rows)
     if found.consistency is not None:
         _print_figures(found.consistency)
-    scale = " x ".join(f"{float(factor):.6g}" for factor in found.scale)
+    scale = " x ".join(f"{float(factor):.6g}" for factor in found.scale) or "unknown"
     say(f"scale {scale}: {'every rule that was checked holds' if found.good else 'not what the input must become'}")
 
 

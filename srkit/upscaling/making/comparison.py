@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,10 +15,14 @@ from srkit.grid import scale_between
 from srkit.image import OutputPlan, Provenance, Source
 from srkit.plugins import Plugins, open_source, verify_staged
 from srkit.upscaling.fidelity.agreement import UNEVEN, UNFIT, Agreement
+from srkit.upscaling.fidelity.repetition import repeated
 from srkit.upscaling.fidelity.verdict import Passed, Yardstick, judged, measured
 from srkit.upscaling.making.verification import check_grid
 from srkit.upscaling.planning.plan import scale_words
 from srkit.upscaling.session import Session
+
+COMMON: Mapping[str, str] = {"grid": "covers what the input covers"}
+"""What is checked of every output, whatever its format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Comparison:
     """What was found on a pair. `passed` holds the rules (number, words) that were checked and hold.
 
     `consistency` says how far the output, degraded again, is its input; None where samples cannot be compared.
+    Of an output that cannot be read that is all that is said, and `scale` is empty.
     """
 
     source: Path
@@ -56,14 +61,18 @@ def compare(
     The scale is that of the sizes. `yardstick` says by what the agreement of both is judged; without it, by what the
     output says of its model. Options must be those that the output was made with, where they show in it.
     Raises UsageError where either is not one item, or where the size is no whole multiple of the input's and the extent
-    not the same; InputError where one is broken; ModelError where the yardstick's model cannot be read.
+    not the same; InputError where the input is broken; ModelError where the yardstick's model cannot be read.
     """
     session = Session.of_call(plugins, options)
-    made = _one_item(replace(session, options=session.unselecting), Path(output), domain, None)
-    item = _one_item(session, Path(path), domain or made.domain, made)
+    item, made = _pair(session, Path(path), Path(output), domain)
+    if isinstance(made, Skipped):
+        return _unreadable(item, Path(output), made.reason)
     source = open_source(session.plugins, item, session.of(item.domain))
     try:
-        result = open_source(session.plugins, made, session.of(item.domain))
+        try:
+            result = open_source(session.plugins, made, session.of(item.domain))
+        except InputError as error:
+            return _unreadable(item, Path(output), str(error).removeprefix(f"{made.path}: "))
         try:
             return _compared(session, item, source, result, Path(output), yardstick or Yardstick())
         finally:
@@ -72,12 +81,50 @@ def compare(
         source.close()
 
 
-def _one_item(session: Session, path: Path, domain: str | None, made: Item | None) -> Item:
-    """Return the item at `path`; of several, the one that the output `made` is named after."""
+def _unreadable(item: Item, output: Path, reason: str) -> Comparison:
+    text = f"the output cannot be read as one image: {reason}"
+    return Comparison(item.path, output, item.domain, (), (Finding("failure", text, "readable"),))
+
+
+def _pair(session: Session, path: Path, output: Path, domain: str | None) -> tuple[Item, Item | Skipped]:
+    """Return the input, and the output made of it; what is said of the output, where that is broken."""
+    told = replace(session, options=session.unselecting)
+    found = told.find(output, domain)
+    made = _only(found)
+    item = _one_item(session, path, domain or (made.domain if made else None), output)
+    if made is None:
+        found = told.find(output, item.domain)
+        made = _only(found)
+    broken = [entry for entry in found if isinstance(entry, Skipped) and entry.failed]
+    if broken and len(broken) == len(found):
+        return item, broken[0]
+    return item, made or _one_of(output, found)
+
+
+def _only(found: Sequence[Item | Skipped]) -> Item | None:
+    items = [entry for entry in found if isinstance(entry, Item)]
+    return items[0] if len(items) == 1 else None
+
+
+def _one_item(session: Session, path: Path, domain: str | None, output: Path) -> Item:
+    """Return the item at `path`; of several, the one that the output is named after."""
     found = session.find(path, domain)
     items = [entry for entry in found if isinstance(entry, Item)]
-    if len(items) > 1 and made is not None:
-        items = [item for item in items if item.stem and made.stem.startswith(item.stem)]
+    if len(items) <= 1:
+        return _one_of(path, found)
+    named = [item for item in items if item.stem and output.name.startswith(item.stem)]
+    nearest = max((len(item.stem) for item in named), default=0)
+    chosen = [item for item in named if len(item.stem) == nearest]
+    if len(chosen) != 1:
+        raise UsageError(
+            f"{path} holds {len(items)} items, and {output.name} is named after none of them; name its own"
+        )
+    return chosen[0]
+
+
+def _one_of(path: Path, found: Sequence[Item | Skipped]) -> Item:
+    """Return the only item that was found. Raises UsageError where there are more, or none."""
+    items = [entry for entry in found if isinstance(entry, Item)]
     if len(items) == 1:
         return items[0]
     reasons = [f": {entry.reason}" for entry in found if isinstance(entry, Skipped)]
@@ -100,11 +147,21 @@ def _compared(
     )
     findings = [*_on_grid(result, plan), *verify_staged(session.plugins, item.domain, source, output, plan)]
     broken = {finding.code for finding in findings if finding.level == "failure"}
-    rules: Mapping[str, str] = getattr(source, "rules", {})
+    rules: Mapping[str, str] = {**COMMON, **getattr(source, "rules", {})}
     same = len(result.channels) == len(seen.channels) and result.frames == source.frames
     passed = tuple((code, words) for code, words in rules.items() if same and code not in broken)
     agreement, told, held = _agreement(session, item, (seen, result), plan, yardstick) if same else (None, [], ())
-    return Comparison(item.path, output, item.domain, scale, (*findings, *told), (*passed, *held), agreement)
+    again, kept = _repeated((seen, result), plan) if same else ([], ())
+    return Comparison(
+        item.path, output, item.domain, scale, (*findings, *again, *told), (*passed, *kept, *held), agreement
+    )
+
+
+def _repeated(pair: tuple[Source, Source], plan: OutputPlan) -> tuple[list[Finding], Passed]:
+    """Return what is right and wrong of samples that had to be repeated, by a domain's numbers of these rules."""
+    codes: Mapping[str, str] = getattr(pair[0], "agreement_rules", {})
+    whole = all(factor.denominator == 1 for factor in plan.scale)
+    return repeated(*pair, plan.factors, codes) if whole else ([], ())
 
 
 def _agreement(

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from srkit_medical.dicom.inspect import inspect_series
+from srkit_medical.dicom.rules import ENHANCED
 from srkit_medical.dicom.uids import uid_of
 from srkit_medical.dicom.verify import verify_series
+
+import srkit
 
 Make = Callable[..., Path]
 
@@ -226,6 +229,16 @@ def test_a_seeded_fault_is_found_by_its_number(converted: Path, enlarge, codes: 
     fault(dataset)
     dataset.save_as(output.folder)
     assert codes <= {finding.code for finding in verify_series(output.source, output.folder, output.plan)}
+    finished = srkit.verify(converted, output.folder)
+    assert codes <= {finding.code for finding in finished.findings if finding.level == "failure"}
+    assert not codes & {code for code, _ in finished.passed}
+
+
+def test_a_finished_pair_has_a_row_for_every_rule(converted: Path, enlarge) -> None:
+    output = enlarge_file(enlarge, converted, "2,2,2")
+    found = srkit.verify(converted, output.folder)
+    assert found.good
+    assert {code for code, _ in found.passed} == {*ENHANCED, "grid"}
 
 
 def _times(dataset: Dataset) -> None:

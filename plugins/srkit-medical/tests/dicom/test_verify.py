@@ -10,8 +10,12 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.config import disable_value_validation
 from srkit_medical.dicom.lineage import code_item
+from srkit_medical.dicom.rules import SERIES
 from srkit_medical.dicom.uids import uid_of
 from srkit_medical.dicom.verify import verify_series
+
+import srkit
+from srkit.errors import UsageError
 
 Make = Callable[..., Path]
 
@@ -28,13 +32,28 @@ def good(make: Make, enlarge):
     return enlarge(make(edit=lossy), "2,2,2")
 
 
-def seed(output, fault: Callable[[Dataset, Dataset], None]) -> set[str]:
-    """Put `fault(dataset, source)` into every file and return the codes that verification finds."""
+def put(fault: Callable[[Dataset, Dataset], None], output) -> None:
+    """Put `fault(dataset, source)` into every file."""
     for path in output.files:
         dataset = dcmread(path)
         fault(dataset, dcmread(output.source.series.first.path))
         dataset.save_as(path)
+
+
+def seed(output, fault: Callable[[Dataset, Dataset], None]) -> set[str]:
+    """Put `fault` into every file and return the codes that verification finds."""
+    put(fault, output)
     return {finding.code for finding in verify_series(output.source, output.folder, output.plan)}
+
+
+def failing_rows(output) -> set[str]:
+    """Return the codes of the rows that fail where a user asks `srkit verify` about the finished pair."""
+    found = srkit.verify(output.source.series.first.path.parent, output.folder)
+    failing = {finding.code for finding in found.findings if finding.level == "failure"}
+    assert found.good is (not failing)
+    assert failing <= {*SERIES, "grid", "readable", "D15"}
+    assert not failing & {code for code, _ in found.passed}
+    return failing
 
 
 def test_a_good_output_has_no_findings(good) -> None:
@@ -174,6 +193,55 @@ def test_two_files_with_one_identity_are_found(good) -> None:
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid_of("all")
 
     assert "8" in seed(good, same)
+
+
+def test_a_finished_pair_has_a_row_for_every_rule(good) -> None:
+    found = srkit.verify(good.source.series.first.path.parent, good.folder, consistency_limit=0.2)
+    assert {code for code, _ in found.passed} == {*SERIES, "grid", "D15", "S1"}
+
+
+@pytest.mark.parametrize(("code", "fault"), [*FAULTS, *OTHERS], ids=lambda given: getattr(given, "__name__", given))
+def test_a_fault_in_a_finished_pair_fails_in_its_row(good, code: str, fault) -> None:
+    """Slices that share an identity are no series any more, which is a row of its own."""
+    put(fault, good)
+    assert failing_rows(good) >= ({"readable"} if fault is same_instance else {code})
+
+
+def test_a_finished_pair_of_which_a_file_was_cut_short_cannot_be_read(good) -> None:
+    good.files[3].write_bytes(good.files[3].read_bytes()[:-1000])
+    assert failing_rows(good) == {"readable"}
+
+
+def test_one_of_several_series_is_the_one_that_the_output_is_named_after(make: Make, tmp_path: Path) -> None:
+    for k in range(2):
+        make(f"archive/{k}", series=str(k), count=2, origin=(k, 0, 0))
+    for k, path in enumerate(sorted((tmp_path / "archive").rglob("*.dcm"))):
+        path.rename(tmp_path / "archive" / f"{k}.dcm")
+    results = srkit.upscale(tmp_path / "archive", tmp_path / "out", scale=2, model="nearest").results
+    assert len(results) == 2
+    for result in results:
+        assert srkit.verify(tmp_path / "archive", result.output).good
+    elsewhere = results[0].output.rename(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="holds 2 items"):
+        srkit.verify(tmp_path / "archive", elsewhere)
+
+
+def test_padding_that_moved_fails_in_its_row(make: Make, enlarge) -> None:
+    def padded(dataset: Dataset, k: int) -> None:
+        lossy(dataset, k)
+        samples = np.frombuffer(dataset.PixelData, "<u2").copy()
+        samples[:100] = 0
+        dataset.PixelData = samples.tobytes()
+        dataset.add_new("PixelPaddingValue", "US", 0)
+
+    output = enlarge(make(edit=padded), "2,2,2")
+    assert failing_rows(output) == set()
+
+    def filled(dataset: Dataset, source: Dataset) -> None:
+        dataset.PixelData = b"\x07\x00" + dataset.PixelData[2:]
+
+    put(filled, output)
+    assert failing_rows(output) == {"D15"}
 
 
 def test_a_missing_file_is_found(good) -> None:

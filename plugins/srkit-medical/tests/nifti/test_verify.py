@@ -13,8 +13,11 @@ import nibabel
 import numpy as np
 import pytest
 from nibabel.nifti1 import Nifti1Extension
+from srkit_medical.nifti.rules import AGREEMENT_RULES, MGH, NIFTI
 from srkit_medical.nifti.source import NiftiSource
 from srkit_medical.nifti.verify import verify_file
+
+import srkit
 
 Make = Callable[..., Path]
 FACTORS = (2, 2, 3)
@@ -57,7 +60,7 @@ def test_good_output_passes(make: Make, enlarge: Callable[..., Path], check: Any
     assert check(path, enlarge(path, FACTORS)) == []
 
 
-@pytest.mark.parametrize(
+FAULTS = pytest.mark.parametrize(
     ("fault", "offset", "code", "numbers", "expected"),
     [
         ("half a voxel of shift is missing", 268, "f", (-91.3, 120.7, -64.2), "N1"),
@@ -83,6 +86,9 @@ def test_good_output_passes(make: Make, enlarge: Callable[..., Path], check: Any
         ("origin of the data is not told", 148, "B", (0,), "N13"),
     ],
 )
+
+
+@FAULTS
 def test_seeded_fault_is_found(
     make: Make,
     enlarge: Callable[..., Path],
@@ -97,6 +103,65 @@ def test_seeded_fault_is_found(
     staged = enlarge(path, FACTORS)
     edited(staged, lambda content: struct.pack_into(f"<{len(numbers)}{code}", content, offset, *numbers))
     assert expected in check(path, staged), fault
+
+
+def failing_rows(path: Path, output: Path) -> set[str]:
+    """Return the codes of the rows that fail where a user asks `srkit verify` about a finished pair."""
+    found = srkit.verify(path, output, domain="mri")
+    failing = {finding.code for finding in found.findings if finding.level == "failure"}
+    assert found.good is (not failing)
+    assert failing <= {*NIFTI, *MGH, *AGREEMENT_RULES.values(), "grid", "readable"}
+    assert not failing & {code for code, _ in found.passed}
+    return failing
+
+
+@FAULTS
+def test_seeded_fault_in_a_finished_pair_fails_in_its_row(
+    make: Make,
+    enlarge: Callable[..., Path],
+    fault: str,
+    offset: int,
+    code: str,
+    numbers: tuple[float, ...],
+    expected: str,
+) -> None:
+    path = make("a.nii.gz", edit=rich)
+    staged = enlarge(path, FACTORS)
+    edited(staged, lambda content: struct.pack_into(f"<{len(numbers)}{code}", content, offset, *numbers))
+    unreadable = fault == "sform is not a number"
+    assert ("readable" if unreadable else expected) in failing_rows(path, staged), fault
+
+
+@pytest.mark.parametrize(("name", "rules"), [("a.nii.gz", NIFTI), ("a.mgz", MGH)], ids=["NIfTI", "MGH"])
+def test_finished_pair_has_a_row_for_every_rule(
+    make: Make, enlarge: Callable[..., Path], name: str, rules: Any
+) -> None:
+    klass = nibabel.MGHImage if name == "a.mgz" else nibabel.Nifti1Image
+    path = make(name, np.ones((6, 7, 5), np.float32) * np.arange(5, dtype=np.float32), klass=klass)
+    found = srkit.verify(path, enlarge(path, FACTORS), domain="mri", consistency_limit=0.2)
+    assert {code for code, _ in found.passed} == {*rules, "grid", "S1", "N11"}
+
+
+def test_labels_and_holes_of_a_finished_pair_are_compared(make: Make, enlarge: Callable[..., Path]) -> None:
+    """One voxel of each is changed, at the end of the file."""
+    labels = make(
+        "labels.nii", np.arange(27, dtype=np.uint8).reshape(3, 3, 3), edit=lambda i: i.header.set_intent(1002)
+    )
+    values = np.arange(27, dtype=np.float32).reshape(3, 3, 3)
+    values[0, 0, 0] = np.nan
+    holes = make("holes.nii", values)
+    for path, stored, code in ((labels, b"\x07", "N10"), (holes, b"\x00\x00\xc0\x7f", "N11")):
+        output = enlarge(path, (2, 2, 2))
+        assert failing_rows(path, output) == set()
+        output.write_bytes(output.read_bytes()[: -len(stored)] + stored)
+        assert failing_rows(path, output) == {code}
+
+
+def test_finished_output_that_was_cut_short_is_a_row(make: Make, enlarge: Callable[..., Path]) -> None:
+    path = make("a.nii")
+    output = enlarge(path, FACTORS)
+    output.write_bytes(output.read_bytes()[:-5])
+    assert failing_rows(path, output) == {"readable"}
 
 
 def test_wrong_shape_is_found(make: Make, enlarge: Callable[..., Path], check: Any) -> None:
