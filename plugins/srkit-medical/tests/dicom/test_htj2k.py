@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL, UID
+from pydicom.uid import HTJ2K, UID, HTJ2KLossless, HTJ2KLosslessRPCL
 from srkit_medical.dicom.streams import claimed_size
 
 import srkit
@@ -77,6 +77,6 @@ def test_a_stream_that_is_cut_short_is_an_error_of_its_series(make: Make, tmp_pa
     stream = imagecodecs.htj2k_encode(np.zeros((64, 64), np.int16))
     dataset.PixelData = encapsulate([stream[: len(stream) // 2]])
     dataset.save_as(folder / "002.dcm")
-    with pytest.raises(InputError, match="002.dcm"):
+    with pytest.raises(InputError, match=r"002\.dcm"):
         srkit.upscale(folder, tmp_path / "out", model="nearest")
     assert not (tmp_path / "out").exists()
