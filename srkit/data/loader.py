@@ -36,9 +36,13 @@ class Batch:
     drawn: tuple[Steps, ...] = ()
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch on `device`."""
-        valid = None if self.valid is None else self.valid.to(device)
-        return replace(self, lr=self.lr.to(device), hr=self.hr.to(device), valid=valid)
+        """Return the batch on `device`; on its way to a GPU nobody waits for it."""
+        valid = None if self.valid is None else _on(self.valid, device)
+        return replace(self, lr=_on(self.lr, device), hr=_on(self.hr, device), valid=valid)
+
+
+def _on(tensor: Tensor, device: torch.device) -> Tensor:
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 class BatchMaker:

@@ -92,9 +92,9 @@ def _taps_of(sample: int, factor: int, weights: Sequence[Sequence[float]]) -> li
     return [sample // factor + k - len(taps) // 2 for k, weight in enumerate(taps) if weight != 0]
 
 
-def symmetric_index(start: int, stop: int, length: int) -> Tensor:
+def symmetric_index(start: int, stop: int, length: int, device: torch.device | None = None) -> Tensor:
     """Return the indices that samples `start` to `stop` of the mirrored image have in an axis of `length`."""
-    index = torch.arange(start, stop) % (2 * length)
+    index = torch.arange(start, stop, device=device) % (2 * length)
     return torch.minimum(index, 2 * length - 1 - index)
 
 
@@ -106,7 +106,7 @@ def _upscale_axis(lr: Tensor, kind: Kind, axis: int, factor: int) -> Tensor:
     if kind == "nearest":
         return lr.repeat_interleave(factor, dim=axis)
     length, radius = lr.shape[axis], _radius(kind)
-    padded = lr.index_select(axis, symmetric_index(-radius, length + radius, length).to(lr.device))
+    padded = lr.index_select(axis, symmetric_index(-radius, length + radius, length, lr.device))
     if kind == "bspline":
         padded = _spline_coefficients(padded, axis)
     phases = [_weighted_sum(padded, weights, axis) for weights in _phase_weights(kind, factor)]

@@ -30,7 +30,9 @@ def rewritten_weight(weight: Tensor, factors: Sequence[int]) -> Tensor:
     out, channels, *kernel = weight.shape
     taps = rewritten_kernel(kernel, factors)
     phases = math.prod(factors)
-    source = torch.from_numpy(_source_taps(tuple(kernel), tuple(factors), taps)).to(weight.device)
+    source = torch.from_numpy(_source_taps(tuple(kernel), tuple(factors), taps))
+    if weight.is_cuda:
+        source = source.pin_memory().to(weight.device, non_blocking=True)  # from elsewhere, training would wait for it
     flat = torch.cat([weight.flatten(2), weight.new_zeros(out, channels, 1)], dim=2)
     gathered = flat[:, :, source.flatten()].reshape(out, channels, phases, phases, *taps)
     order = [0, 2, 1, 3, *range(4, 4 + len(taps))]

@@ -12,8 +12,9 @@ from srkit.errors import OutOfMemoryError, tells_of_exhaustion
 from srkit.training.learning.average import Average
 from srkit.training.learning.compute import Compute
 from srkit.training.learning.flatness import Flatness
+from srkit.training.learning.outcome import Outcome, Turn
 from srkit.training.learning.parts import Parts
-from srkit.training.learning.players import Player
+from srkit.training.learning.players import Learnt, Player
 from srkit.training.processes.batch_norm import SharedBatchNorm
 from srkit.training.processes.sharding import is_shared_out
 
@@ -63,7 +64,7 @@ class Phase:
         self.parts = parts
         self.rate_factor = 1.0
         self._average = average
-        self._flatness = Flatness(world=compute.world)
+        self._flatness = Flatness()
         self.steps = steps
         self.perceptual = perceptual
         self.players = tuple(players)
@@ -75,43 +76,36 @@ class Phase:
         """Return the rate of a step of this phase."""
         return self._learning_rate_at(step) * self.rate_factor
 
-    @property
-    def health(self) -> dict[str, float]:
-        """What the players tell of the last step: gradient norms, and how a game stands."""
-        return {name: value for player in self.players for name, value in player.health.items()}
-
-    def step(self, batch: Batch, step: int) -> dict[str, float]:
-        """Take step number `step` of the phase on `batch`; return the unweighted losses by name."""
+    def step(self, batch: Batch, step: int) -> Outcome:
+        """Take step number `step` of the phase on `batch`. What it came to is on its way; nobody has waited for it."""
         for player in self.players:
             for group in player.optimizer.param_groups:
                 group["lr"] = self.learning_rate(step)
         parts = Parts(self._generator, self._compute.place(batch), self.parts)
-        losses: dict[str, float] = {}
         with self._compute.autocast():
-            for player in self.players:
-                losses.update(self._played(player, parts, step))
-        self._flatness.check(parts.last.sr, parts.last.hr)
+            turns = [self._played(player, parts, step) for player in self.players]
+        flat_for = self._flatness.look(parts.last.sr, parts.last.hr)
         if self._average is not None:
             self._average.update()
-        return losses
+        return Outcome(turns, flat_for, self._flatness.patience, self._compute.world)
 
-    def _played(self, player: Player, parts: Parts, step: int) -> dict[str, float]:
+    def _played(self, player: Player, parts: Parts, step: int) -> Turn:
         """Let a player learn; where memory runs out, once more from smaller parts, at which the phase then stays.
 
         All processes take parts of the same size: those with memory to spare do as the one that ran out.
         """
         world = self._compute.world
         while True:
-            losses = self._learnt(player, parts, step)
-            if not world.any(losses is None) and losses is not None:
-                return player.move(losses, world)
+            learnt = self._learnt(player, parts, step)
+            if not world.any(learnt is None) and learnt is not None:
+                return player.move(learnt, world)
             player.optimizer.zero_grad(set_to_none=True)  # out of the handler, which keeps all tensors alive
             parts.halve()
             self.parts = parts.count
             logger.warning("memory ran out: batches are now worked on in %d parts, to the same effect", self.parts)
 
-    def _learnt(self, player: Player, parts: Parts, step: int) -> dict[str, float] | None:
-        """Return a player's losses; None where memory ran out here."""
+    def _learnt(self, player: Player, parts: Parts, step: int) -> Learnt | None:
+        """Return what a player has learnt; None where memory ran out here."""
         try:
             return player.learn(parts, step)
         except (MemoryError, RuntimeError) as error:

@@ -15,6 +15,7 @@ from typing import Any
 from srkit.data.loader import Batch
 from srkit.image import Array
 from srkit.training.learning.loop import StepReport
+from srkit.training.learning.outcome import Outcome
 from srkit.training.observing.validation import Figures
 
 logger = logging.getLogger(__name__)
@@ -49,10 +50,8 @@ class Log:
         pace = self._pace.tick()
         if self._every and (report.step % self._every == 0 or report.is_last):
             rates = {"learning_rate": report.learning_rate, "steps_per_second": round(pace, 3)}
-            health = {"health": finite(report.phase.health)}
-            self.write(
-                {"step": report.step, "phase": report.phase.name, "losses": dict(report.losses), **rates, **health}
-            )
+            told = {"losses": report.outcome.losses, **rates, "health": finite(report.outcome.health)}
+            self.write({"step": report.step, "phase": report.phase.name, **told})
 
     def on_validation(self, report: StepReport, found: Figures) -> None:
         """Write the figures."""
@@ -123,9 +122,9 @@ class TensorBoard:
         """Write losses, learning rate, gradient norms and how a game stands, where they are due."""
         if self._writer is None or not self._every or report.step % self._every:
             return
-        for name, value in report.losses.items():
+        for name, value in report.outcome.losses.items():
             self._writer.add_scalar(f"loss/{name}", value, report.step)
-        for name, value in report.phase.health.items():
+        for name, value in report.outcome.health.items():
             self._writer.add_scalar(f"health/{name}", value, report.step)
         self._writer.add_scalar("learning_rate", report.learning_rate, report.step)
 
@@ -148,20 +147,32 @@ class TensorBoard:
 
 @dataclass
 class ProgressReport:
-    """Tells a progress callable ``(done, total, note)`` of every step: losses, D's answers, pace and figures."""
+    """Tells a progress callable ``(done, total, note)`` of every step: losses, D's answers, pace and figures.
+
+    It waits for no number: what has not been read is told with the next step.
+    """
 
     call: ProgressCall
+    _latest: Outcome | None = None
     _pace: Pace = field(default_factory=Pace)
     _figures: str = ""
 
     def on_step(self, report: StepReport) -> None:
         """Pass the step on."""
-        game = {name: value for name, value in report.phase.health.items() if name.startswith("D(")}
-        told = " ".join(f"{name} {value:.3g}" for name, value in {**report.losses, **game}.items())
-        note = f"{report.phase.name}: {told} · {self._pace.tick():.1f} steps/s{self._figures}"
+        known = report.outcome if report.outcome.is_read else self._latest
+        self._latest = report.outcome
+        note = f"{report.phase.name}:{_told(known)} · {self._pace.tick():.1f} steps/s{self._figures}"
         self.call(report.step, report.total, note)
 
     def on_validation(self, report: StepReport, found: Figures) -> None:
         """Keep the figures for the next note."""
         psnr = found.get("psnr", math.nan)
         self._figures = f" · validation {psnr:.2f} dB" if math.isfinite(psnr) else ""
+
+
+def _told(outcome: Outcome | None) -> str:
+    """Return losses and the discriminator's answers in words."""
+    if outcome is None or not outcome.is_read:
+        return ""
+    game = {name: value for name, value in outcome.health.items() if name.startswith("D(")}
+    return "".join(f" {name} {value:.3g}" for name, value in {**outcome.losses, **game}.items())

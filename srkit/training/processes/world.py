@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
@@ -43,9 +43,9 @@ class World:
         """Return what `make` returns in the leading process, where alone it is called."""
         return make()
 
-    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Return the means over all processes."""
-        return dict(values)
+    def mean(self, numbers: Tensor) -> Tensor:
+        """Return the means over all processes, element by element."""
+        return numbers
 
     def any(self, flag: bool) -> bool:
         """Return whether `flag` holds anywhere."""
@@ -78,11 +78,11 @@ class Company(World):
         self._net.broadcast_object_list(message, src=0, device=torch.device("cpu"))
         return message[0]  # type: ignore[return-value]  # the leader's
 
-    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+    def mean(self, numbers: Tensor) -> Tensor:
         """Return the means over all processes; one number that is none makes the mean none, everywhere alike."""
-        numbers = torch.tensor(list(values.values()), dtype=torch.float64)
-        self._net.all_reduce(numbers)
-        return dict(zip(values, (numbers / self.size).tolist(), strict=True))
+        total = numbers.clone()
+        self._net.all_reduce(total)
+        return total / self.size
 
     def any(self, flag: bool) -> bool:
         """Return whether `flag` holds anywhere."""

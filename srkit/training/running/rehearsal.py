@@ -130,9 +130,7 @@ class _Rehearsing(Run):
         seconds = []
         for step in range(STEPS):
             begin = time.perf_counter()
-            phase.step(batch, step)
-            if self.compute.device.type == "cuda":
-                torch.cuda.synchronize(self.compute.device)
+            phase.step(batch, step).check()
             seconds.append(time.perf_counter() - begin)
         return PhaseRehearsal(phase.name, phase.steps, sum(seconds[1:]) / (STEPS - 1), phase.parts)
 

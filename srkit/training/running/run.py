@@ -16,7 +16,7 @@ from srkit.config import Recipe
 from srkit.data.cache import ArrayCache
 from srkit.data.loader import Batch, BatchMaker, iter_batches
 from srkit.data.opening import OpenItems
-from srkit.errors import OutputError
+from srkit.errors import DivergedError, OutputError
 from srkit.models.file import load_model
 from srkit.models.info import Seen
 from srkit.plugins import Plugins
@@ -116,15 +116,22 @@ class Run:
             guarded(lambda: self._run(observers), self._roll_back, self.state.phases, self.state.notes)
         except KeyboardInterrupt:
             interrupted = True
-            if self.state.progress.at_rest:
-                self._save()
-            else:  # a second signal struck amid a step: the newest checkpoint is the last good state
-                restore_newest(self.folder.checkpoints, self.state)
+            self._stop()
         self.networks.gather()
         result = self._result(interrupted=interrupted)
         if self.state.progress.at_rest:
             self.world.any(False)  # nobody leaves before all is written: launchers end what others have left
         return result
+
+    def _stop(self) -> None:
+        """Save a run that is at rest. Amid a step, or after one that went astray, its newest checkpoint is its state."""
+        try:
+            if self.state.progress.at_rest:
+                self._save()
+                return
+        except DivergedError as error:
+            logger.warning("%s", error)
+        restore_newest(self.folder.checkpoints, self.state)
 
     def _run(self, observers: Sequence[Observer]) -> None:
         batches = iter_batches(self._batch_maker(), self.state.step, workers=self.recipe.data.workers)
@@ -144,6 +151,7 @@ class Run:
 
     def _save(self) -> None:
         """Keep the state. Raises DivergedError where it is worth nothing, in all processes alike."""
+        self.state.progress.settle()
         captured(self.state)
 
     def _observers(self, progress: ProgressCall | None) -> list[Observer]:
@@ -195,15 +203,22 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class _UpToDate:
-    """Has shared weights gathered from all processes where the leading one is about to look at them."""
+    """Where the leading process is about to look at a step, all make sure that it was sound and gather weights.
+
+    So all learn at the same step that a run went astray.
+    """
 
     networks: Networks
     recipe: Recipe
 
     def on_step(self, report: StepReport) -> None:
-        every = (self.recipe.validate_every, self.recipe.samples_every)
-        if report.is_last or any(steps and report.step % steps == 0 for steps in every):
+        if self._due(report, self.recipe.log_every, self.recipe.validate_every, self.recipe.samples_every):
+            report.outcome.check()
+        if self._due(report, self.recipe.validate_every, self.recipe.samples_every):
             self.networks.gather()
+
+    def _due(self, report: StepReport, *every: int) -> bool:
+        return report.is_last or any(steps and report.step % steps == 0 for steps in every)
 
 
 class LeadingRun(Run):
@@ -239,6 +254,7 @@ class LeadingRun(Run):
         return self.draws.watched(batches, self.state.step)
 
     def _save(self) -> None:
+        self.state.progress.settle()
         write_checkpoint(self.folder.checkpoints, self.state)
 
     def on_validation(self, report: StepReport, found: Figures) -> None:

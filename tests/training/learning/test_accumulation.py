@@ -39,13 +39,13 @@ def batch(images: int = 5, *, valid: bool = False) -> Batch:
 def phase(room: int, *, parts: int = 1, adversarial: bool = False, critic_room: int = 99) -> Phase:
     network, critic = Cramped(room), Cramped(critic_room, seed=3)
     terms = [Term("pixel", 1.0, L1Loss())]
-    players = [Player("generator", network, terms, SGD(network.parameters(), lr=1e-2))]
+    players = [Player("generator", network, terms, SGD(network.parameters(), lr=1e-2, fused=True))]
     if adversarial:
         own, other = adversarial_terms("game", 0.5, AdversarialLoss(), critic)
         terms = [*terms, own]
         players = [
-            Player("discriminator", critic, [other], SGD(critic.parameters(), lr=1e-2)),
-            Player("generator", network, terms, SGD(network.parameters(), lr=1e-2)),
+            Player("discriminator", critic, [other], SGD(critic.parameters(), lr=1e-2, fused=True)),
+            Player("generator", network, terms, SGD(network.parameters(), lr=1e-2, fused=True)),
         ]
     return Phase(
         "p", steps=9, learning_rate_at=lambda step: 1e-2, generator=network, players=players,
@@ -54,7 +54,7 @@ def phase(room: int, *, parts: int = 1, adversarial: bool = False, critic_room: 
 
 
 def after(found: Phase, steps: int = 3, **more: bool) -> tuple[list[float], list[torch.Tensor]]:
-    losses = [value for step in range(steps) for value in found.step(batch(**more), step).values()]
+    losses = [value for step in range(steps) for value in found.step(batch(**more), step).losses.values()]
     return losses, [p.detach() for player in found.players for p in player.network.parameters()]
 
 

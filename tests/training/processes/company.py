@@ -81,30 +81,38 @@ def trained(world: World, *, norm: bool = False, parts: int = 1, room: int = 99)
     game = AdversarialLoss("nonsaturating", r1=0.1)
     own, other = adversarial_terms("game", 0.5, game, critic)
     players = [
-        Player("discriminator", critic, [other], SGD(critic.parameters(), lr=1e-2), clip=1.0),
-        Player("generator", generator, [Term("pixel", 1.0, L1Loss()), own], SGD(generator.parameters(), lr=1e-2)),
+        Player("discriminator", critic, [other], SGD(critic.parameters(), lr=1e-2, fused=True), clip=1.0),
+        Player(
+            "generator",
+            generator,
+            [Term("pixel", 1.0, L1Loss()), own],
+            SGD(generator.parameters(), lr=1e-2, fused=True),
+        ),
     ]
     phase = Phase(
         "p", steps=9, learning_rate_at=lambda step: 1e-2, generator=generator, players=players,
         compute=Compute(torch.device("cpu"), world=world), parts=parts,
     )  # fmt: skip
-    losses = [phase.step(images(world), step) for step in range(3)]
+    outcomes = [phase.step(images(world), step) for step in range(3)]
     weights = {
         n: t for net in (generator, critic) for n, t in enumerate(net.state_dict().values(), 100 * (net is critic))
     }
-    return {"losses": losses, "health": phase.health, "weights": weights, "parts": phase.parts}
+    losses, health = [outcome.losses for outcome in outcomes], outcomes[-1].health
+    return {"losses": losses, "health": health, "weights": weights, "parts": phase.parts}
 
 
 def diverged(world: World) -> str:
     """Return what is said where one process alone has a bad image."""
     network = Small(0, norm=False)
-    player = Player("generator", network, [Term("pixel", 1.0, L1Loss())], SGD(network.parameters(), lr=1e-2))
+    player = Player(
+        "generator", network, [Term("pixel", 1.0, L1Loss())], SGD(network.parameters(), lr=1e-2, fused=True)
+    )
     phase = Phase(
         "p", steps=9, learning_rate_at=lambda step: 1e-2, generator=network, players=[player],
         compute=Compute(torch.device("cpu"), world=world),
     )  # fmt: skip
     try:
-        phase.step(images(world, bad=0), 0)
+        phase.step(images(world, bad=0), 0).check()
     except DivergedError as error:
         return str(error)
     return "no word"
@@ -154,8 +162,8 @@ def findings(world: World) -> dict[str, object]:
     """Return all that a process finds out."""
     return {
         "told": world.told(lambda: {"by": world.rank}),
-        "mean": world.mean({"a": float(world.rank), "b": 3.0}),
-        "none": world.mean({"a": float("nan") if world.rank else 1.0}),
+        "mean": world.mean(torch.tensor([float(world.rank), 3.0])).tolist(),
+        "none": world.mean(torch.tensor([float("nan") if world.rank else 1.0, 2.0])).tolist(),
         "any": (world.any(world.rank == 1), world.any(False)),
         "least": world.least(5 - world.rank),
         "spread": spread(world),

@@ -1,0 +1,19 @@
+"""The running mean of weights."""
+
+import pytest
+from torch import nn
+
+from srkit.training.learning.average import Average
+
+
+def test_the_running_mean_follows_the_formula():
+    network = nn.BatchNorm1d(2)
+    nn.init.zeros_(network.weight)
+    average = Average(network, 0.75)
+    for weight in (4.0, 8.0):
+        nn.init.constant_(network.weight, weight)
+        average.update()
+    network.running_mean.fill_(3)
+    average.update()
+    assert average.network.weight.tolist() == pytest.approx([(4 * 0.25 * 0.75 + 8 * 0.25) * 0.75 + 8 * 0.25] * 2)
+    assert average.network.running_mean.tolist() == [3, 3]
