@@ -13,7 +13,7 @@ from srkit.image import Source
 ScaleLike = Scale | str | int | Sequence[int]
 SpacingLike = str | float | Sequence[float]
 MOST = 64
-"""Times the samples along an axis, at most: beyond it a spacing is a slip of the pen."""
+"""Times the samples along an axis, at most: beyond it a factor or a spacing is a slip of the pen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,9 @@ class Aim:
         names = [name for name, is_given in given if is_given]
         if len(names) > 1:
             raise UsageError(f"{' and '.join(names)} both say how large the output shall be; give one of them")
+
+        if self.scale is not None and max(self.scale.factors) > MOST:
+            raise UsageError(f"scale {self.scale} is more than {MOST} times along an axis; give a smaller one")
 
     @classmethod
     def of_call(

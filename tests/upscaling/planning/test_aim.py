@@ -109,3 +109,10 @@ def test_the_effective_spacing_is_the_nearest_that_keeps_the_extent(
     for old, spacing, new in zip(n, p, shape, strict=True):
         assert new >= 1
         assert abs(new - old * spacing / wanted) <= 0.5 + 1e-9 or new == 1
+
+
+@pytest.mark.parametrize("scale", ["65", "1,1,1000", "100000"])
+def test_a_factor_beyond_reason_is_refused_before_anything_is_allocated(scale: str) -> None:
+    with pytest.raises(UsageError, match="more than 64 times along an axis"):
+        Aim.of_call(scale)
+    assert Aim.of_call("64,1,64").scale is not None
