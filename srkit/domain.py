@@ -151,13 +151,14 @@ class Step:
     """One step of a degradation, by name, with plain parameters.
 
     `function` is set where a plugin brings the step itself: it takes HR values ``(C, *spatial)`` in stored units,
-    in grid axis order, with a margin of `margin` samples per axis (None: the whole axis), and returns them degraded.
-    A `random` one keeps the size, and is left out of the noise-free form.
+    in grid axis order, with a margin of `margin` samples per axis (None: the whole axis), a random generator, and
+    `parameters` by their names, ranges and choices being drawn; it returns the values degraded. A `random` one keeps
+    the size, and is left out of the noise-free form. Among the steps of a ``one_of`` it stands as it is.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    function: Callable[[Array, np.random.Generator], Array] | None = None
+    function: Callable[..., Array] | None = None
     margin: tuple[int | None, ...] = ()
     random: bool = False
 

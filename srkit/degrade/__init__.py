@@ -29,8 +29,19 @@ no noise, no JPEG and no rounding, the middle of ranges, and the heaviest of cho
 """
 
 from srkit.degrade.chain import apply, is_random, margin, noise_free, parse
-from srkit.degrade.drawing import is_open, settled
+from srkit.degrade.drawing import each, is_open, settled
 from srkit.degrade.rounding import as_stored
 from srkit.degrade.signal import with_signal
 
-__all__ = ["apply", "as_stored", "is_open", "is_random", "margin", "noise_free", "parse", "settled", "with_signal"]
+__all__ = [
+    "apply",
+    "as_stored",
+    "each",
+    "is_open",
+    "is_random",
+    "margin",
+    "noise_free",
+    "parse",
+    "settled",
+    "with_signal",
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +56,9 @@ def alternatives(step: Step) -> list[list[Step]]:
 
 
 def as_step(entry: object) -> Step:
-    """Return the step of a recipe's mapping. Raises RecipeError for one without a name."""
+    """Return the step of a recipe's mapping; a step is one already. Raises RecipeError for one without a name."""
+    if isinstance(entry, Step):
+        return entry
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
         raise RecipeError(f"degradation step {entry!r} is not a mapping with a name, such as {{name: bicubic}}")
     return Step(entry["name"], {key: value for key, value in entry.items() if key != "name"})
@@ -69,10 +71,23 @@ def changed(degradation: Degradation, change: Callable[[Step], list[Step]]) -> D
         if step.name != ONE_OF:
             return change(step)
         lists = [[found for part in parts for found in within(part)] for parts in alternatives(step)]
-        plain = [[{"name": part.name, **part.parameters} for part in parts] for parts in lists]
-        return [Step(ONE_OF, {**step.parameters, "steps": plain})]
+        return [Step(ONE_OF, {**step.parameters, "steps": [[_as_entry(part) for part in parts] for parts in lists]})]
 
     return replace(degradation, steps=tuple(found for step in degradation.steps for found in within(step)))
+
+
+def each(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield the steps, those inside ``one_of`` in its place."""
+    for step in steps:
+        if step.name == ONE_OF:
+            yield from each(part for parts in alternatives(step) for part in parts)
+        else:
+            yield step
+
+
+def _as_entry(step: Step) -> Step | dict[str, Any]:
+    """Return a step as a recipe lists it; one of a plugin's stays what it is."""
+    return {"name": step.name, **step.parameters} if step.function is None else step
 
 
 def _drawing(generator: torch.Generator) -> Draw:
@@ -85,7 +100,8 @@ def _settled_steps(steps: Sequence[Step], draw: Draw | None) -> Iterator[Step]:
             weights = _weights(step.parameters.get("weights"), len(step.parameters["steps"]), f"step {ONE_OF!r}")
             yield from _settled_steps(_chosen(alternatives(step), weights, draw), draw)
         elif is_open(step):
-            yield Step(step.name, {key: _settled_value(value, draw) for key, value in step.parameters.items()})
+            drawn = {key: _settled_value(value, draw) for key, value in step.parameters.items()}
+            yield replace(step, parameters=drawn)
         else:
             yield step
 

@@ -61,6 +61,6 @@ class FunctionStep:
         sources: Sequence[int] = [*self.grid_axes, *missing]
         full = sample.reshape(*sample.shape, *([1] * len(missing)))
         order = [0, *(1 + sources.index(axis) for axis in range(ndim))]
-        degraded = np.asarray(self.step.function(full.transpose(order).copy(), rng))
+        degraded = np.asarray(self.step.function(full.transpose(order).copy(), rng, **self.step.parameters))
         back = degraded.transpose([0, *(1 + axis for axis in sources)])
         return back.reshape(back.shape[: 1 + len(self.grid_axes)])

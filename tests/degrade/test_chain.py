@@ -143,6 +143,16 @@ def test_a_plugins_function_draws_from_the_generator() -> None:
     assert not torch.equal(first, other)
 
 
+def test_a_plugins_function_is_told_its_parameters_as_drawn() -> None:
+    step = Step("own", {"by": {"from": 2, "to": 4}}, function=lambda values, rng, by: values + by)
+    chain = Degradation((Step("one_of", {"steps": [step, [step, {"name": "area"}]], "weights": [0, 1]}),))
+    found = [apply(torch.zeros(1, 1, 4, 4), chain, (2, 2), torch.Generator().manual_seed(seed)) for seed in (1, 2)]
+    assert [lr.shape for lr in found] == [(1, 1, 2, 2)] * 2
+    assert all(2 <= lr.min() == lr.max() <= 4 for lr in found)
+    assert not torch.equal(*found)
+    assert float(apply(torch.zeros(1, 1, 4, 4), chain, (2, 2)).mean()) == 3
+
+
 def test_a_function_of_the_wrong_size_is_blamed() -> None:
     chain = Degradation((Step("shrinker", function=_every_second),))
     with pytest.raises(PluginError, match="shrinker"):

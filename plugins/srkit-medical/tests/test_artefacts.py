@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,24 @@ from srkit_medical.critics import MonaiPatchDiscriminator
 from srkit_medical.examples import blob
 
 from srkit import degrade
+from srkit.domain import Degradation
 from srkit.errors import RecipeError
 from srkit.evaluation.metrics import ssim
 from srkit.models.file import read_info
 from srkit.plugins import load_plugins
 from srkit.training import resolve_recipe, train
+from srkit.upscaling import upscale
 
 Make = Callable[[np.ndarray], Any]
-SHORT = ("phases.0.steps=2", "validate_every=0", "samples_every=0", "data.patch=16", "data.workers=0", "data.batch=2")
+SHORT = (
+    "phases.0.steps=2",
+    "log_every=1",
+    "validate_every=0",
+    "samples_every=0",
+    "data.patch=16",
+    "data.workers=0",
+    "data.batch=2",
+)
 KSPACE = {"name": "kspace", "window": "hamming", "magnitude": False}
 
 
@@ -41,8 +52,6 @@ def applied(in_memory: Make, name: str, seed: int | None = 0, **parameters: floa
 
 
 def _alone(step: Any) -> Any:
-    from srkit.domain import Degradation
-
     return Degradation((step,))
 
 
@@ -92,6 +101,8 @@ def test_a_bias_field_is_smooth_and_multiplies(in_memory: Make) -> None:
         ({"name": "motion", "shif": 1}, "did you mean 'shift'"),
         ({"name": "ghosting", "strength": -1}, "at least 0"),
         ({"name": "spikes", "strength": "much"}, "number"),
+        ({"name": "motion", "shift": {"from": -1, "to": 1}}, "at least 0"),
+        ({"name": "one_of", "steps": [[{"name": "bicubic"}, {"name": "motion", "shift": "x"}], []]}, "shift of step"),
     ],
 )
 def test_wrong_parameters_are_refused_with_a_reason(in_memory: Make, entry: dict[str, Any], message: str) -> None:
@@ -99,16 +110,63 @@ def test_wrong_parameters_are_refused_with_a_reason(in_memory: Make, entry: dict
         with_artefacts([entry], in_memory(volume()))
 
 
+CHOICE = {"name": "one_of", "weights": [1, 2, 1], "steps": [{"name": "ghosting"}, [], [{"name": "motion"}, KSPACE]]}
+
+
+def test_a_choice_may_be_among_artefacts(in_memory: Make) -> None:
+    """Half of the samples are left alone; the others are exactly what their artefact alone makes of them."""
+    chain = with_artefacts([CHOICE], in_memory(volume()))
+    lone = with_artefacts([{"name": "ghosting"}, {"name": "motion"}, KSPACE], in_memory(volume())).steps
+    image = torch.from_numpy(planes().copy())[:, None]
+    one, roles = (1, 1), ("row", "column")
+    took = []
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        steps = degrade.settled(chain, generator)
+        names = [step.name for step in steps.steps]
+        took.append(names)
+        wanted = Degradation(tuple(step for step in lone if step.name in names))
+        twin = torch.Generator().manual_seed(seed)
+        torch.rand(1, generator=twin, dtype=torch.float64)  # that by which the choice was made
+        found = degrade.apply(image, chain, one, generator.manual_seed(seed), roles=roles, grid_axes=(1, 0))
+        torch.testing.assert_close(found, degrade.apply(image, wanted, one, twin, roles=roles, grid_axes=(1, 0)))
+    assert sorted({tuple(names) for names in took}) == [(), ("ghosting",), ("motion", "kspace")]
+    assert 10 <= took.count([]) <= 30
+    assert degrade.margin(chain, one, roles=roles, grid_axes=(1, 0)) == (None, None)
+    assert degrade.settled(chain, None).steps == ()
+
+
+def test_an_artefacts_strength_may_be_a_range(in_memory: Make) -> None:
+    drawn = {"name": "motion", "shift": {"from": 1, "to": 3}}
+    (step,) = with_artefacts([drawn], in_memory(volume())).steps
+    seen = [degrade.settled(Degradation((step,)), torch.Generator().manual_seed(s)).steps[0] for s in range(20)]
+    shifts = [found.parameters["shift"] for found in seen]
+    assert 1 <= min(shifts) < 1.5 < 2.5 < max(shifts) <= 3
+    values = volume()[None]
+    moved = [found.function(values, np.random.default_rng(0), **found.parameters) for found in seen[:2]]
+    (still,) = with_artefacts([{"name": "motion", "shift": shifts[0]}], in_memory(volume())).steps
+    np.testing.assert_array_equal(moved[0], still.function(values, np.random.default_rng(0), **still.parameters))
+    assert np.abs(moved[0] - moved[1]).max() > 0
+
+
 def test_a_recipe_trains_with_artefacts_and_its_model_says_so(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for subject in (1, 2):
         voxels = np.roll(volume(), subject, axis=0)
         nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / "data" / f"sub-{subject}_T1w.nii.gz")
-    steps = "degradation=[{name: motion}, {name: bias_field, strength: 0.2}, {name: kspace}]"
+    choice = "{name: one_of, steps: [{name: motion, shift: {from: 1, to: 3}}, [{name: ghosting}, {name: spikes}]]}"
+    steps = f"degradation=[{choice}, {{name: bias_field, strength: 0.2}}, {{name: kspace}}]"
     plugins = load_plugins()
     recipe = resolve_recipe(plugins, domain="mri", overrides=(*SHORT, steps))
     result = train(recipe, data=tmp_path / "data", out=tmp_path / "run", plugins=plugins)
-    assert [step["name"] for step in read_info(result.model).degradation] == ["motion", "bias_field", "kspace"]
+    told = read_info(result.model).degradation
+    assert [step["name"] for step in told] == ["one_of", "bias_field", "kspace"]
+    lines = [json.loads(line) for line in (tmp_path / "run" / "degradations.jsonl").read_text().splitlines()]
+    assert len(lines) == 4
+    first = {line["degradation"][0]["name"] for line in lines}
+    assert first <= {"motion", "ghosting"}
+    large = upscale(tmp_path / "data" / "sub-1_T1w.nii.gz", tmp_path / "large.nii.gz", model=result.model)
+    assert large.results[0].consistency is not None
 
 
 @pytest.mark.parametrize(("ndim", "shape"), [(2, (32, 40)), (3, (32, 32, 40))])

@@ -124,7 +124,7 @@ class Run:
         return result
 
     def _stop(self) -> None:
-        """Save a run that is at rest. Amid a step, or after one that went astray, its newest checkpoint is its state."""
+        """Save a run that is at rest. Amid a step, or after one that went astray, the newest checkpoint stays."""
         try:
             if self.state.progress.at_rest:
                 self._save()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from srkit.degrade import each
 from srkit.degrade.alike import is_alike
 from srkit.errors import ModelError
 from srkit.grid import Scale
@@ -33,7 +34,7 @@ def wiener(
     source: Source,
     scale: Scale,
     declared: Sequence[Mapping[str, Any]] | None = None,
-    prior: Prior = Prior(),  # noqa: B008  a frozen value
+    prior: Prior = Prior(),
 ) -> Enlarger:
     """Return the linear reconstruction of what became `source` by a degradation: `declared`, or the domain's own.
 
@@ -45,7 +46,7 @@ def wiener(
         raise ModelError("wiener knows rows, columns and slices alone, and the image has an axis of another kind")
     spec = [dict(step) for step in declared] if declared else None
     steps = degradation(plugins, domain, spec, source, scale)
-    for step in steps.steps:
+    for step in each(steps.steps):
         if step.function is not None:
             raise ModelError(f"wiener cannot look into the degradation step {step.name!r} of a plugin")
     images = sum(channel.role == "image" for channel in source.channels)
