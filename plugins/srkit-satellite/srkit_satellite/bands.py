@@ -24,6 +24,7 @@ WAVELENGTH_KEYS = ("WAVELENGTH_NM", "WAVELENGTH", "CENTRAL_WAVELENGTH", "CENTRAL
 BANDWIDTH_KEYS = ("FWHM", "FWHM_UM", "BANDWIDTH", "BANDWIDTH_NM")
 WAVELENGTH_WORDS = re.compile(r"wavelength\s*[:=]?\s*([0-9.]+)\s*(nm|µm|um|micrometers?|nanometers?)", re.IGNORECASE)
 SAMPLED_ROWS = 64
+SAMPLED_COLUMNS = 2**18
 FEW_LEVELS = 16
 
 
@@ -145,9 +146,11 @@ def why_alpha(dataset: Any, index: int, choice: str = "auto") -> str | None:
 
 
 def sampled(dataset: Any, index: int) -> np.ndarray:
-    """Return the samples of up to 64 evenly spaced rows of a band."""
+    """Return the samples of up to 64 evenly spaced rows of a band, of very long rows the middle."""
     rows = np.unique(np.linspace(0, dataset.height - 1, SAMPLED_ROWS).astype(int))
-    pieces = [dataset.read(index + 1, window=RasterWindow(0, int(row), dataset.width, 1)) for row in rows]
+    columns = min(dataset.width, SAMPLED_COLUMNS)
+    first = (dataset.width - columns) // 2
+    pieces = [dataset.read(index + 1, window=RasterWindow(first, int(row), columns, 1)) for row in rows]
     return np.concatenate(pieces)
 
 

@@ -8,6 +8,9 @@ from srkit.domain import Domain, Option
 
 NAME = "satellite"
 
+MAX_PIXELS = 1e11
+"""More than the largest scenes have, 316,000 pixels square."""
+
 OPTIONS = (
     Option(
         "categorical",
@@ -60,6 +63,12 @@ OPTIONS = (
         "",
         "a list of checksums, as sha256sum writes it, that every input must be in and match",
         selects=True,
+    ),
+    Option(
+        "max_pixels",
+        float,
+        MAX_PIXELS,
+        "rows times columns of a raster beyond which it is refused: a header of some bytes can claim any size",
     ),
     Option("assign_crs", str, "", "the CRS of rasters that have a transform and state none, such as EPSG:32633"),
     Option(

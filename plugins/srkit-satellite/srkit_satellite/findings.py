@@ -9,6 +9,7 @@ import numpy as np
 
 from srkit import Finding
 from srkit_satellite.bands import FEW_LEVELS, sampled
+from srkit_satellite.domain import MAX_PIXELS
 from srkit_satellite.georeference import is_kept, says_nothing
 from srkit_satellite.opening import GDAL_ERRORS
 from srkit_satellite.salvage import Salvaged
@@ -25,6 +26,9 @@ def inspect_raster(source: RasterSource) -> list[Finding]:
 
     Raises InputError where looking at its samples shows that the file is broken.
     """
+    too_large = list(_on_size(source))
+    if too_large:
+        return [_summary(source), *too_large]
     try:
         return _findings(source)
     except GDAL_ERRORS as error:
@@ -49,6 +53,15 @@ def _findings(source: RasterSource) -> list[Finding]:
         *_on_origin(source),
         *_on_container(source.dataset),
     ]
+
+
+def _on_size(source: RasterSource) -> Iterator[Finding]:
+    """Yield a refusal where a raster claims more pixels than are allowed, before any is looked at."""
+    rows, columns = source.dataset.shape
+    allowed = float(source.options.get("max_pixels", MAX_PIXELS))
+    if rows * columns > allowed:
+        text = f"it claims {rows:,} x {columns:,} pixels, more than the {allowed:.4g} of --max-pixels; "
+        yield Finding("refusal", f"{text}cut a part out with gdal_translate -srcwin, or allow more", "T4")
 
 
 def _summary(source: RasterSource) -> Finding:

@@ -1,13 +1,16 @@
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from srkit_satellite.bands import sampled
 from srkit_satellite.opening import driver_of
-from srkit_satellite.source import RasterSource
+from srkit_satellite.source import RasterSource, open_item
 
-from srkit import InputError, Window
+import srkit
+from srkit import InputError, Item, Window
 
 RNG = np.random.default_rng(0)
 PLACE = {"crs": "EPSG:3857", "transform": Affine(1, 0, 5, 0, -1, 5)}
@@ -220,3 +223,41 @@ def test_source_opened_in_another_thread_reads_the_same(make):
     for thread in threads:
         thread.join()
     np.testing.assert_array_equal(found[0], found[1])
+
+
+def claiming(folder, rows, columns):
+    """Return a virtual raster of some bytes that claims so many pixels."""
+    with rasterio.open(folder / "one.tif", "w", driver="GTiff", width=1, height=1, count=1, dtype="uint8", **PLACE):
+        pass
+    path = folder / "claim.vrt"
+    path.write_text(
+        f'<VRTDataset rasterXSize="{columns}" rasterYSize="{rows}"><GeoTransform>0,1,0,0,0,-1</GeoTransform>'
+        '<VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename relativeToVRT="1">one.tif'
+        "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    return path
+
+
+def test_more_pixels_than_allowed_are_refused_before_one_is_read(tmp_path):
+    path, options = claiming(tmp_path, 2 * 10**9, 2 * 10**9), {"allow_vrt": True}
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"2,000,000,000 x 2,000,000,000 pixels, more than .* --max-pixels"):
+            srkit.upscale(path, tmp_path / "out.tif", model="nearest", scale=2, options={"satellite": options})
+        assert tracemalloc.get_traced_memory()[1] < 2**28  # libraries that are imported now; a row has 2e9 pixels
+    finally:
+        tracemalloc.stop()
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_the_largest_number_of_pixels_is_the_users_to_say(make):
+    path = make("in.tif", RNG.integers(0, 9, (1, 20, 30)).astype(np.uint8))
+    for allowed, refused in ((599, True), (600, False)):
+        findings = srkit.inspect(path, options={"satellite": {"max_pixels": allowed}})[0].findings
+        assert any(finding.level == "refusal" and "--max-pixels" in finding.text for finding in findings) == refused
+
+
+def test_very_long_rows_are_looked_at_in_their_middle(tmp_path):
+    source = open_item(Item((claiming(tmp_path, 3, 2 * 10**9),), "satellite"), {"allow_vrt": True})
+    assert sampled(source.dataset, 0).shape == (3, 2**18)
+    source.close()
