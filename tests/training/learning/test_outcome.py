@@ -1,6 +1,5 @@
 """What a step came to is read late, and by nobody within a step; what was wrong is said all the same."""
 
-import json
 from collections import Counter
 
 import pytest
@@ -66,7 +65,7 @@ class Above(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def test_no_step_waits_for_the_device(toy_plugins, toy_data, tmp_path):
+def test_no_step_waits_for_the_device(toy_plugins, toy_data, tmp_path, logged):
     """In a run of two phases of 6 steps that logs every 5: counted is under a step what happens after its end."""
     waiting = Waiting()
     with Above(waiting), Below(waiting):
@@ -77,9 +76,9 @@ def test_no_step_waits_for_the_device(toy_plugins, toy_data, tmp_path):
         train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins, progress=waiting.done)
     saved = {0, 5, 11, 12}  # checkpoints are written before the first step and after the last one of a phase
     assert set(waiting.below) <= saved
-    late, logged = {1: 1, 2: 1, 3: 1, 7: 1, 8: 1}, {4: 2, 9: 2}  # a logged step is read at once, and not again
-    assert {step: count for step, count in waiting.above.items() if step not in saved} == late | logged
-    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    late, at_once = {1: 1, 2: 1, 3: 1, 7: 1, 8: 1}, {4: 2, 9: 2}  # a logged step is read at once, and not again
+    assert {step: count for step, count in waiting.above.items() if step not in saved} == late | at_once
+    lines = logged(tmp_path / "run")
     assert [line["step"] for line in lines if "losses" in line] == [5, 10, 12]
     assert set(lines[-1]["health"]) == {"generator gradient", "discriminator gradient", "D(real)", "D(fake)"}
 

@@ -85,18 +85,13 @@ def test_a_run_that_begins_with_a_model_takes_its_network_and_says_so(toy_plugin
     assert str(tmp_path) not in json.dumps(info.training)
 
 
-def test_a_run_goes_on_without_the_model_that_it_began_with(toy_plugins, toy_data, tmp_path):
+def test_a_run_goes_on_without_the_model_that_it_began_with(toy_plugins, toy_data, tmp_path, stop_at):
     changes = [f"network={{name: srresnet, parameters: {json.dumps(SMALL)}}}", *QUICK]
     first = resolve_origins(toy_plugins, domain="toy", overrides=changes).recipe
     model = train(first, data=toy_data, out=tmp_path / "first", plugins=toy_plugins).model
     recipe = resolve_origins(toy_plugins, overrides=[*QUICK, "phases.0.steps=4"], model=model).recipe
     whole = train(recipe, data=toy_data, out=tmp_path / "whole", plugins=toy_plugins).model
-
-    def stop(done, total, note):
-        if done == 2:
-            raise KeyboardInterrupt
-
-    train(recipe, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, progress=stop)
+    train(recipe, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, progress=stop_at(2))
     model.unlink()
     parts = train(None, out=tmp_path / "parts", plugins=toy_plugins, resume=True).model
     assert whole.read_bytes() == parts.read_bytes()

@@ -1,7 +1,5 @@
 """What was drawn to make LR is written down, and comes again with a run that goes on."""
 
-import json
-
 from srkit.evaluation import evaluate
 from srkit.grid import Scale
 from srkit.training import resolve_recipe, train
@@ -13,33 +11,18 @@ RANGES = (
 SHORT = ("phases.0.steps=6", "log_every=2", "validate_every=0", "samples_every=0", "checkpoint_every=2", "seed=3")
 
 
-def lines(folder):
-    return [json.loads(line) for line in (folder / "degradations.jsonl").read_text().splitlines()]
-
-
-class StopAt:
-    """A progress callable that presses Ctrl-C after some steps."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def __call__(self, done, total, note):
-        if done == self.step:
-            raise KeyboardInterrupt
-
-
-def test_each_image_of_a_logged_step_has_a_line(toy_plugins, toy_data, tmp_path):
+def test_each_image_of_a_logged_step_has_a_line(toy_plugins, toy_data, tmp_path, stop_at, logged):
     recipe = resolve_recipe(toy_plugins, domain="toy", overrides=[*SHORT, RANGES])
     train(recipe, data=toy_data, out=tmp_path / "whole", plugins=toy_plugins)
-    found = lines(tmp_path / "whole")
+    found = logged(tmp_path / "whole", name="degradations.jsonl")
     assert [(line["step"], line["image"]) for line in found] == [(s, i) for s in (2, 4, 6) for i in (0, 1)]
     assert len({line["degradation"][0]["sigma"] for line in found}) == 6
     stopped = tmp_path / "stopped"
-    train(recipe, data=toy_data, out=stopped, plugins=toy_plugins, progress=StopAt(3))
+    train(recipe, data=toy_data, out=stopped, plugins=toy_plugins, progress=stop_at(3))
     with (stopped / "degradations.jsonl").open("a") as file:
         file.write('{"step": 5, "image": 0, "degradation": []}\n{"step": 6, "im')  # what a crash leaves
     train(None, out=stopped, resume=True, plugins=toy_plugins)
-    assert lines(stopped) == found
+    assert logged(stopped, name="degradations.jsonl") == found
 
 
 def test_without_ranges_there_is_no_record(toy_plugins, toy_data, tmp_path):

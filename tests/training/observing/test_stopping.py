@@ -48,7 +48,7 @@ def test_a_run_that_is_resumed_counts_on():
     assert again.steps == 40
 
 
-def test_a_run_ends_early_and_goes_on_to_its_next_phase(toy_plugins, toy_data, tmp_path):
+def test_a_run_ends_early_and_goes_on_to_its_next_phase(toy_plugins, toy_data, tmp_path, logged):
     phases = (
         "phases=[{name: one, steps: 50, learning_rate: 1e-30, patience: 2, losses: {pixel: 1}},"
         " {name: two, steps: 3, losses: {pixel: 1}}]"
@@ -58,7 +58,7 @@ def test_a_run_ends_early_and_goes_on_to_its_next_phase(toy_plugins, toy_data, t
         toy_plugins, domain="toy", overrides=[losses, phases, "validate_every=2", "samples_every=0", "log_every=1"]
     )
     result = train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
-    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    lines = logged(tmp_path / "run")
     steps = {name: sum(line.get("phase") == name and "losses" in line for line in lines) for name in ("one", "two")}
     assert steps["two"] == 3
     assert steps["one"] < 50

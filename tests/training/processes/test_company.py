@@ -1,7 +1,5 @@
 """Whole runs of two processes, made by company.py: the same as one process with the doubled batch."""
 
-import json
-
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -11,18 +9,13 @@ from srkit.models.file import load_model, read_info
 from srkit.training.keeping.run_folder import RunFolder, continued_recipe
 
 
-def logged(folder, key):
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [line[key] for line in lines if key in line]
-
-
 @pytest.fixture(scope="module")
 def runs(company):
     """The folders of two runs: two processes of 2 images each, and one process of 4."""
     return company / "runs" / "two", company / "runs" / "one"
 
 
-def test_the_curves_are_those_of_one_process_with_the_doubled_batch(runs):
+def test_the_curves_are_those_of_one_process_with_the_doubled_batch(runs, logged):
     two, one = runs
     assert len(logged(two, "losses")) == 4
     torch.testing.assert_close(logged(two, "losses"), logged(one, "losses"), rtol=1e-5, atol=1e-6)
@@ -44,12 +37,12 @@ def test_one_process_writes_what_a_run_leaves(runs):
     assert [len(found) for found in events] == [1, 1]
 
 
-def test_a_run_goes_on_with_another_number_of_processes(company, runs):
+def test_a_run_goes_on_with_another_number_of_processes(company, runs, logged):
     parts = company / "runs" / "parts"
     torch.testing.assert_close(logged(parts, "losses"), logged(runs[1], "losses"), rtol=1e-5, atol=1e-6)
 
 
-def test_shared_weights_learn_the_same_also_beyond_a_stop(company, runs, toy_plugins):
+def test_shared_weights_learn_the_same_also_beyond_a_stop(company, runs, toy_plugins, logged):
     """The first two steps in one run, the others after `--resume`: optimiser and running mean are shared out too."""
     sharded = company / "runs" / "sharded"
     torch.testing.assert_close(logged(sharded, "losses"), logged(runs[1], "losses"), rtol=1e-5, atol=1e-6)

@@ -1,6 +1,5 @@
 """Running mean, ramp, clipping, R1, health, and the guard: each forced."""
 
-import json
 import re
 from functools import partial
 from importlib.metadata import entry_points
@@ -44,20 +43,8 @@ def gan(plugins, tmp_path, discriminator="unet", game="relativistic", overrides=
     return resolve_recipe(plugins, path, overrides=overrides)
 
 
-def entries(folder):
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-
-
-def stop_at(step):
-    def progress(done, total, note):
-        if done == step:
-            raise KeyboardInterrupt
-
-    return progress
-
-
 @pytest.mark.parametrize(("discriminator", "game"), [("unet", "relativistic"), ("patch", "hinge")])
-def test_a_game_of_all_means_resumes_to_the_same_bits(toy_plugins, toy_data, tmp_path, discriminator, game):
+def test_a_game_of_all_means_resumes_to_the_same_bits(toy_plugins, toy_data, tmp_path, discriminator, game, stop_at):
     recipe = gan(toy_plugins, tmp_path, discriminator, game)
     train(recipe, data=toy_data, out=tmp_path / "whole", plugins=toy_plugins)
     train(recipe, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, progress=stop_at(5))
@@ -66,13 +53,13 @@ def test_a_game_of_all_means_resumes_to_the_same_bits(toy_plugins, toy_data, tmp
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def test_the_log_tells_the_discriminators_health(toy_plugins, toy_data, tmp_path):
+def test_the_log_tells_the_discriminators_health(toy_plugins, toy_data, tmp_path, logged):
     notes = []
     recipe, tell = gan(toy_plugins, tmp_path), lambda done, total, note: notes.append(note)
     train(recipe, data=toy_data, out=tmp_path / "run", plugins=toy_plugins, progress=tell)
     assert "D(real)" not in notes[0]
     assert re.search(r"^gan: .*D\(real\) 0\.\d+ D\(fake\) 0\.\d+ · ", notes[-1])
-    lines = {line["step"]: line["health"] for line in entries(tmp_path / "run") if "health" in line}
+    lines = {line["step"]: line["health"] for line in logged(tmp_path / "run") if "health" in line}
     assert set(lines[1]) == {"generator gradient"}
     assert set(lines[6]) == {"generator gradient", "discriminator gradient", "D(real)", "D(fake)"}
     assert 0 < lines[6]["D(real)"] < 1
@@ -117,12 +104,12 @@ def faulty(plugins, tmp_path, first, times):
     return gan(plugins, tmp_path, overrides=overrides)
 
 
-def test_a_run_that_diverges_once_goes_back_and_on_more_slowly(faulty_plugins, toy_data, tmp_path, caplog):
+def test_a_run_that_diverges_once_goes_back_and_on_more_slowly(faulty_plugins, toy_data, tmp_path, caplog, logged):
     recipe = faulty(faulty_plugins, tmp_path, first=4, times=1)
     result = train(recipe, data=toy_data, out=tmp_path / "run", plugins=faulty_plugins)
     assert (result.steps, result.total) == (6, 6)
     assert "gone back to step 3" in caplog.text
-    lines = entries(tmp_path / "run")
+    lines = logged(tmp_path / "run")
     rates = [line["learning_rate"] for line in lines if "learning_rate" in line]
     assert rates == [1e-3] * 3 + [5e-4] * 3
     assert [line["step"] for line in lines if "event" in line] == [3]
@@ -144,7 +131,9 @@ def test_what_is_found_a_step_late_is_undone_to_the_same_bits(toy_data, tmp_path
     assert all(torch.equal(tensor, models[1][name]) for name, tensor in models[0].items())
 
 
-def test_a_run_that_is_interrupted_after_a_bad_step_keeps_its_last_good_state(faulty_plugins, toy_data, tmp_path):
+def test_a_run_that_is_interrupted_after_a_bad_step_keeps_its_last_good_state(
+    faulty_plugins, toy_data, tmp_path, stop_at
+):
     recipe = rarely_saved(faulty_plugins, tmp_path, log_every=0)
     result = train(recipe, data=toy_data, out=tmp_path / "run", plugins=faulty_plugins, progress=stop_at(5))
     assert (result.interrupted, result.steps) == (True, 3)
@@ -168,7 +157,7 @@ def test_a_run_that_diverges_twice_ends_with_code_6(faulty_plugins, toy_data, tm
     assert caught.value.exit_code == 6
 
 
-def test_a_slowed_run_that_is_resumed_stays_slow(faulty_plugins, toy_data, tmp_path):
+def test_a_slowed_run_that_is_resumed_stays_slow(faulty_plugins, toy_data, tmp_path, logged, stop_at):
     recipe = faulty(faulty_plugins, tmp_path, first=2, times=1)
     train(
         recipe,
@@ -178,7 +167,7 @@ def test_a_slowed_run_that_is_resumed_stays_slow(faulty_plugins, toy_data, tmp_p
         progress=stop_at(4),
     )
     train(None, out=tmp_path / "run", plugins=faulty_plugins, resume=True)
-    rates = {line["step"]: line["learning_rate"] for line in entries(tmp_path / "run") if "learning_rate" in line}
+    rates = {line["step"]: line["learning_rate"] for line in logged(tmp_path / "run") if "learning_rate" in line}
     assert rates[6] == 5e-4
 
 

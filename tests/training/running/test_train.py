@@ -36,17 +36,6 @@ def srgan(toy_plugins, tmp_path) -> Recipe:
     return resolve_recipe(toy_plugins, path, overrides=SHORT[1:])
 
 
-class StopAt:
-    """A progress callable that presses Ctrl-C after some steps."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def __call__(self, done, total, note):
-        if done == self.step:
-            raise KeyboardInterrupt
-
-
 def weights_of(folder):
     return load_file(folder / "model.safetensors")
 
@@ -57,7 +46,7 @@ def assert_same_bits(a, b):
         assert torch.equal(a[name], b[name]), name
 
 
-def test_a_run_leaves_all_that_it_promises(recipe, toy_plugins, toy_data, tmp_path):
+def test_a_run_leaves_all_that_it_promises(recipe, toy_plugins, toy_data, tmp_path, logged):
     wanted = recipe.model_copy(update={"validate_every": 3, "samples_every": 6})
     result = train(wanted, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
     names = {path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*")}
@@ -66,7 +55,7 @@ def test_a_run_leaves_all_that_it_promises(recipe, toy_plugins, toy_data, tmp_pa
     assert "checkpoints/step_000000006.safetensors" in names
     assert any(name.startswith("tensorboard/events") for name in names)
     assert (result.steps, result.total, result.interrupted) == (6, 6, False)
-    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    lines = logged(tmp_path / "run")
     assert [line["step"] for line in lines if "losses" in line] == [1, 2, 3, 4, 5, 6]
     assert [line["step"] for line in lines if "validation" in line] == [3, 6]
     assert set(result.metrics) == {"psnr", "ssim"}
@@ -113,23 +102,23 @@ def test_no_path_of_the_user_is_in_the_model(recipe, toy_plugins, toy_data, tmp_
 
 
 @pytest.mark.parametrize("stop", [1, 2, 4, 5, 7])
-def test_an_interrupted_run_goes_on_bit_by_bit(srgan, toy_plugins, toy_data, tmp_path, stop):
+def test_an_interrupted_run_goes_on_bit_by_bit(srgan, toy_plugins, toy_data, tmp_path, stop, stop_at):
     train(srgan, data=toy_data, out=tmp_path / "whole", plugins=toy_plugins)
-    first = train(srgan, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, progress=StopAt(stop))
+    first = train(srgan, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, progress=stop_at(stop))
     assert (first.interrupted, first.steps) == (True, stop)
     second = train(None, out=tmp_path / "parts", resume=True, plugins=toy_plugins)
     assert (second.interrupted, second.steps) == (False, 8)
     assert_same_bits(weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts"))
 
 
-def test_what_was_never_saved_is_done_again_to_the_same_bits(srgan, toy_plugins, toy_data, tmp_path):
+def test_what_was_never_saved_is_done_again_to_the_same_bits(srgan, toy_plugins, toy_data, tmp_path, logged, stop_at):
     train(srgan, data=toy_data, out=tmp_path / "whole", plugins=toy_plugins)
-    train(srgan, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, progress=StopAt(7))
+    train(srgan, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, progress=stop_at(7))
     for lost in ("step_000000007", "step_000000006"):
         (tmp_path / "parts" / "checkpoints" / f"{lost}.safetensors").unlink()
     train(srgan, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, resume=True)
     assert_same_bits(weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts"))
-    steps = [json.loads(line)["step"] for line in (tmp_path / "parts" / "log.jsonl").read_text().splitlines()]
+    steps = logged(tmp_path / "parts", "step")
     assert steps == list(range(9))
 
 
@@ -140,9 +129,9 @@ def test_the_number_of_workers_changes_nothing(recipe, toy_plugins, toy_data, tm
     assert_same_bits(weights_of(tmp_path / "alone"), weights_of(tmp_path / "busy"))
 
 
-def test_a_damaged_checkpoint_costs_only_itself(recipe, toy_plugins, toy_data, tmp_path, caplog):
+def test_a_damaged_checkpoint_costs_only_itself(recipe, toy_plugins, toy_data, tmp_path, caplog, stop_at):
     train(recipe, data=toy_data, out=tmp_path / "whole", plugins=toy_plugins)
-    train(recipe, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, progress=StopAt(5))
+    train(recipe, data=toy_data, out=tmp_path / "parts", plugins=toy_plugins, progress=stop_at(5))
     newest = tmp_path / "parts" / "checkpoints" / "step_000000005.safetensors"
     newest.write_bytes(newest.read_bytes()[:-100])
     train(None, out=tmp_path / "parts", plugins=toy_plugins, resume=True)
@@ -159,23 +148,23 @@ def test_a_finished_run_resumes_to_itself_and_can_be_prolonged(recipe, toy_plugi
     assert_same_bits(weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts"))
 
 
-def test_a_second_phase_begins_with_the_weights_of_the_first(srgan, toy_plugins, toy_data, tmp_path):
+def test_a_second_phase_begins_with_the_weights_of_the_first(srgan, toy_plugins, toy_data, tmp_path, stop_at):
     alone = srgan.model_copy(update={"phases": srgan.phases[:1]})
     train(alone, data=toy_data, out=tmp_path / "alone", plugins=toy_plugins)
-    train(srgan, data=toy_data, out=tmp_path / "both", plugins=toy_plugins, progress=StopAt(4))
+    train(srgan, data=toy_data, out=tmp_path / "both", plugins=toy_plugins, progress=stop_at(4))
     assert_same_bits(weights_of(tmp_path / "alone"), weights_of(tmp_path / "both"))
     finished = train(None, out=tmp_path / "both", plugins=toy_plugins, resume=True)
     assert read_info(finished.model).perceptual
     assert not read_info(tmp_path / "alone" / "model.safetensors").perceptual
 
 
-def test_an_adversarial_phase_trains_its_discriminator(srgan, toy_plugins, toy_data, tmp_path):
+def test_an_adversarial_phase_trains_its_discriminator(srgan, toy_plugins, toy_data, tmp_path, logged):
     train(srgan, data=toy_data, out=tmp_path / "run", plugins=toy_plugins)
     first = load_file(tmp_path / "run" / "checkpoints" / "step_000000006.safetensors")
     last = load_file(tmp_path / "run" / "checkpoints" / "step_000000008.safetensors")
     changed = {name.split(".")[0] for name in first if not torch.equal(first[name], last[name])}
     assert {"generator", "discriminator", "optimizer"} <= changed
-    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    lines = logged(tmp_path / "run")
     assert set(lines[-1]["losses"]) == {"pixel", "adversarial", "discriminator"}
     assert lines[-1]["learning_rate"] == 1e-4
 
