@@ -16,7 +16,8 @@ class Average:
     network
         What is averaged; the mean starts as it is.
     decay
-        Share of the past that stays at each update.
+        Share of the past that stays at an update, once a phase is some ``10 / (1 - decay)`` steps old. Before, it is
+        ``(1 + step) / (10 + step)``: a long memory would hold on to weights that have learnt nothing.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -25,9 +26,10 @@ class Average:
         self.network = deepcopy(network).requires_grad_(False)
 
     @torch.no_grad()
-    def update(self) -> None:
-        """Take the network's present weights into the mean."""
+    def update(self, step: int) -> None:
+        """Take the network's present weights, those after step number `step` of a phase, into the mean."""
+        decay = min(self._decay, (1 + step) / (10 + step))
         for weight, latest in zip(self.network.parameters(), self._source.parameters(), strict=True):
-            weight.lerp_(latest, 1 - self._decay)
+            weight.lerp_(latest, 1 - decay)
         for statistic, now in zip(self.network.buffers(), self._source.buffers(), strict=True):
             statistic.copy_(now)

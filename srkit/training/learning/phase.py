@@ -86,7 +86,7 @@ class Phase:
             turns = [self._played(player, parts, step) for player in self.players]
         flat_for = self._flatness.look(parts.last.sr, parts.last.hr)
         if self._average is not None:
-            self._average.update()
+            self._average.update(step)
         return Outcome(turns, flat_for, self._flatness.patience, self._compute.world)
 
     def _played(self, player: Player, parts: Parts, step: int) -> Turn:
