@@ -12,7 +12,7 @@ JUDGES := dicom3tools dcm2niix nifti-bin gdal-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test core-test judges lint types imports check format bench bench-scene docs constraints clean
+.PHONY: help demo test core-test judges lint types imports check format evaluate bench bench-scene docs constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ imports: $(VENV)/.installed  ## Check which part may import which
 	$(BIN)/lint-imports
 
 check: lint types imports test  ## All of it, as CI does
+
+evaluate: $(VENV)/.installed  ## Measure the models that ship; renews docs/models and their cards (needs SRKIT_DATA)
+	$(BIN)/python cards/make.py
 
 bench: $(VENV)/.installed  ## Measure speed against rivals; renews docs/performance.md (minutes)
 	$(BIN)/python benchmarks/run.py

@@ -13,6 +13,7 @@ from srkit.data.leakage import seen_by, trained_on
 from srkit.domain import Item, Metric, Options, Skipped
 from srkit.errors import InputError, ModelError, NetworkOutputError, RecipeError, UsageError, nearest_known
 from srkit.evaluation.agreement import agreement
+from srkit.evaluation.correctness import FIGURES as CORRECTNESS
 from srkit.evaluation.detail import FIGURES as DETAIL
 from srkit.evaluation.detail import Detail
 from srkit.evaluation.judging import Judge, Terms
@@ -145,11 +146,13 @@ def _terms(request: Request, enlargers: Sequence[Enlarger]) -> Terms:
     degradation = request.degradation
     if degradation is None:
         degradation = next((enlarger.degradation for enlarger in trained if enlarger.degradation), None)
-    plain = [name for name in request.metrics if name not in DETAIL]
+    plain = [name for name in request.metrics if name not in DETAIL | CORRECTNESS]
+    detailed = any(name in DETAIL for name in request.metrics)
+    between = any(name in CORRECTNESS for name in request.metrics)
     looks = any(enlarger.perceptual for enlarger in trained)  # a gain in looks is never told alone
     metrics = chosen_metrics(request.session.plugins, plain)
     linear = replace(request.linear, degradation=request.linear.degradation or degradation)
-    return Terms(chosen, degradation, metrics, linear, looks or len(plain) < len(request.metrics))
+    return Terms(chosen, degradation, metrics, linear, looks or detailed, between)
 
 
 def _rivals(enlargers: Sequence[Enlarger], scale: Scale) -> list[Enlarger]:

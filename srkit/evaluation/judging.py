@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from srkit.domain import Metric
+from srkit.evaluation.correctness import FIGURES as CORRECTNESS
+from srkit.evaluation.correctness import correctness
 from srkit.evaluation.detail import FIGURES as DETAIL
 from srkit.evaluation.detail import Detail
 from srkit.evaluation.linear import Linear
@@ -25,7 +27,8 @@ IN_FOREGROUND, FOREGROUND = ("psnr", "ssim"), "_foreground"
 class Terms:
     """On what terms models are compared: scale, degradation (None: the domain's own), metrics.
 
-    `linear` is what ``wiener`` knows; `in_detail` adds the figures of `srkit.evaluation.detail`.
+    `linear` is what ``wiener`` knows; `in_detail` adds the figures of `srkit.evaluation.detail`, `between` those of
+    `srkit.evaluation.correctness`.
     """
 
     scale: Scale
@@ -33,6 +36,7 @@ class Terms:
     metrics: Mapping[str, Metric]
     linear: Linear = field(default_factory=Linear)
     in_detail: bool = False
+    between: bool = False
 
     def figures(self, sr: Array, hr: Array, valid: BoolArray | None, data_range: float) -> dict[str, float]:
         """Return every figure of merit by its name."""
@@ -56,7 +60,7 @@ class Terms:
         there = {name for row in rows for name in row.metrics}
         shown = [name for name in (f"{name}{FOREGROUND}" for name in IN_FOREGROUND) if name in there]
         own = {name: metric.higher_is_better for name, metric in self.metrics.items()}
-        own |= {name: better for name, better in DETAIL.items() if name in there}
+        own |= {name: better for name, better in (DETAIL | CORRECTNESS).items() if name in there}
         return own | {name: own[name.removesuffix(FOREGROUND)] for name in shown}
 
 
@@ -75,6 +79,8 @@ class Judge:
         found = self.terms.figures(sr, reference.hr, counted, reference.data_range)
         if self.mask is not None:
             found |= self.terms.foreground_figures(sr, reference.hr, counted, self.mask, reference.data_range)
+        if self.terms.between:
+            found |= correctness(reference, sr, counted)
         return found | (self.detail.figures(sr) if self.detail else {})
 
     def channel_figures(self, sr: Array, valid: BoolArray | None) -> dict[str, dict[str, float]]:

@@ -21,6 +21,7 @@ from srkit.evaluation.reference import Reference, make_reference
 from srkit.grid import Scale, Window
 from srkit.image import Array
 from srkit.plugins import Plugins
+from srkit.upscaling.planning.enlarger import Enlarger
 from srkit.upscaling.planning.linear import Prior, wiener
 
 NOISES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
@@ -47,15 +48,26 @@ def reconstructed(linear: nn.Module, lr: Array) -> Array:
 
 
 def tuned_prior(
-    paths: Sequence[Path], *, scale: Scale, degradation: Steps | None, linear: Steps | None, plugins: Plugins
+    paths: Sequence[Path],
+    *,
+    domain: str,
+    scale: Scale,
+    degradation: Steps | None,
+    linear: Steps | None,
+    plugins: Plugins,
 ) -> Prior:
-    """Return the prior under which items at `paths` come back best: the highest mean PSNR.
+    """Return the prior under which items of `domain` at `paths` come back best: the highest mean PSNR.
 
     Items are degraded by `degradation`; the reconstruction is for `linear`, the same where that is None. First the
     noise is sought, then the exponent at that noise. Items that cannot be used are passed over; raises UsageError where
     none can.
     """
-    attempts = [attempt for path in paths for attempt in _attempts(path, scale, degradation, linear, plugins)]
+    pairs = [pair for path in paths for pair in _pairs(path, domain, scale, degradation, plugins)]
+    built: dict[str, nn.Module] = {}  # items of one kind share a network
+    attempts = [
+        _attempt(pair, _rival(pair, domain, scale, linear or pair.drawn or degradation, plugins), built)
+        for pair in pairs
+    ]
     if not attempts:
         raise UsageError("nothing to tune the linear reconstruction on; name items that can be degraded")
 
@@ -66,30 +78,36 @@ def tuned_prior(
     return max((replace(best, exponent=exponent) for exponent in EXPONENTS), key=figure)
 
 
-def _attempts(
-    path: Path, scale: Scale, degradation: Steps | None, linear: Steps | None, plugins: Plugins
-) -> Iterator[Callable[[Prior], float]]:
-    """Yield for each item a function from a prior to the PSNR of its reconstruction."""
+def _pairs(path: Path, domain: str, scale: Scale, degradation: Steps | None, plugins: Plugins) -> Iterator[Reference]:
+    """Yield HR and LR of each item that can be degraded."""
     options = verbs.default_options(plugins)
-    for item in verbs.discover(plugins, path, options):
-        if isinstance(item, Item):
+    for item in verbs.discover(plugins, path, options, domain=domain):
+        if isinstance(item, Item) and item.domain == domain:
             try:
-                with closing(verbs.open_source(plugins, item.alone(), options[item.domain])) as source:
-                    pair = make_reference(plugins, source, domain=item.domain, scale=scale, degradation=degradation)
+                with closing(verbs.open_source(plugins, item.alone(), options[domain])) as source:
+                    yield make_reference(plugins, source, domain=domain, scale=scale, degradation=degradation)
             except InputError:
                 continue
-            yield _attempt(pair, item.domain, scale, linear or pair.drawn or degradation, plugins)
+
+
+def _rival(
+    pair: Reference, domain: str, scale: Scale, steps: Steps | None, plugins: Plugins
+) -> Callable[[Prior], Enlarger]:
+    return lambda prior: wiener(plugins, domain, pair.lr, scale, steps, prior)
 
 
 def _attempt(
-    pair: Reference, domain: str, scale: Scale, steps: Steps | None, plugins: Plugins
+    pair: Reference, rival: Callable[[Prior], Enlarger], built: dict[str, nn.Module]
 ) -> Callable[[Prior], float]:
-    factors = scale.per_axis(pair.lr.roles, pair.lr.grid.ndim)
     block = pair.lr.read(Window.whole(pair.lr.grid.shape), 0)
     lr = block.values if block.valid is None else fill_invalid(block.values, block.valid)
 
     def tried(prior: Prior) -> float:
-        network = wiener(plugins, domain, pair.lr, scale, steps, prior).generator_for(factors)
-        return psnr(reconstructed(network, lr), pair.hr, data_range=pair.data_range, valid=pair.valid)
+        enlarger = rival(prior)
+        factors = enlarger.scale.per_axis(pair.lr.roles, pair.lr.grid.ndim)
+        key = repr((enlarger.degradation, enlarger.channels, enlarger.roles, factors, prior))
+        if key not in built:
+            built[key] = enlarger.generator_for(factors)
+        return psnr(reconstructed(built[key], lr), pair.hr, data_range=pair.data_range, valid=pair.valid)
 
     return tried

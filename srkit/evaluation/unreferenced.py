@@ -49,11 +49,13 @@ def examine(path: Path, model: str, *, linear: Linear, plugins: Plugins) -> list
     The degradation is the model's own for all, noise-free; `linear` says what the linear reconstruction knows. Raises
     InputError where there is no item, and what enlarging raises.
     """
-    enlarger = Enlarger.of_model(load_model(model_path(plugins, model), plugins))
+    loaded = load_model(model_path(plugins, model), plugins)
+    enlarger, domain = Enlarger.of_model(loaded), loaded.info.domain
     options = verbs.default_options(plugins)
-    items = [item for item in verbs.discover(plugins, path, options) if isinstance(item, Item)]
+    found = verbs.discover(plugins, path, options, domain=domain)
+    items = [item for item in found if isinstance(item, Item) and item.domain == domain]
     if not items:
-        raise InputError(f"{path}: holds no item; name an image")
+        raise InputError(f"{path}: holds no item of {domain}; name an image")
     return [row for item in items for row in _of_item(plugins, item, options[item.domain], enlarger, linear)]
 
 

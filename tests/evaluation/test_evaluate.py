@@ -192,9 +192,7 @@ def test_a_gain_is_of_subjects_and_has_a_best_and_a_worst(save_array, toy_plugin
     assert (found["best"], found["worst"]) == (min((a + b) / 2, c), max((a + b) / 2, c))
 
 
-def test_detail_beyond_the_input_is_told_on_request_and_of_models_for_looks(
-    model, toy_data, toy_plugins, tmp_path
-):
+def test_detail_beyond_the_input_is_told_on_request_and_of_models_for_looks(model, toy_data, toy_plugins, tmp_path):
     item = sorted(toy_data.glob("*.npy"))[0]
     plain = evaluate(item, models=model, plugins=toy_plugins)
     assert "unsupported" not in plain.metrics

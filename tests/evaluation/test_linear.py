@@ -25,7 +25,8 @@ def test_tuning_finds_more_noise_where_there_is_more_and_gains_by_it(save_array,
     monkeypatch.setattr("srkit.evaluation.linear.EXPONENTS", (2.5,))
     tuning, held_out = save_array("a_image", (48, 48)), save_array("b_image", (48, 48), seed=1)
     clean, noisy = (
-        tuned_prior([tuning], scale=TWO, degradation=steps, linear=BLUR, plugins=toy_plugins) for steps in (BLUR, NOISY)
+        tuned_prior([tuning], domain="toy", scale=TWO, degradation=steps, linear=BLUR, plugins=toy_plugins)
+        for steps in (BLUR, NOISY)
     )
     assert noisy.noise > clean.noise
     tuned, plain = (psnr_of_wiener(held_out, toy_plugins, NOISY, Linear(BLUR, p)) for p in (noisy, Prior()))
@@ -43,7 +44,7 @@ def test_the_rival_may_know_another_degradation_than_there_is(save_array, toy_pl
 def test_there_must_be_something_to_tune_on(tmp_path, toy_plugins):
     (tmp_path / "broken_image.npy").write_bytes(b"no array")
     with pytest.raises(UsageError, match="nothing to tune"):
-        tuned_prior([tmp_path], scale=TWO, degradation=BLUR, linear=None, plugins=toy_plugins)
+        tuned_prior([tmp_path], domain="toy", scale=TWO, degradation=BLUR, linear=None, plugins=toy_plugins)
 
 
 @pytest.mark.parametrize("sigma", [0.4, [0.3, 0.6]])

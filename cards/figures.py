@@ -1,0 +1,149 @@
+"""Measures a model by its plan: tables of held-out items, of items from elsewhere, and of real inputs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from plan import Condition, Entry, Plan
+
+from srkit.errors import InputError
+from srkit.evaluation import EvaluationTable, evaluate
+from srkit.evaluation.benchmark import benchmark
+from srkit.evaluation.linear import Linear, tuned_prior
+from srkit.evaluation.unreferenced import InputFigures, examine
+from srkit.models.file import ModelInfo
+from srkit.plugins import Plugins
+from srkit.upscaling.planning.linear import Prior
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A table under one condition, and what the linear rival was tuned to."""
+
+    condition: Condition
+    use: str
+    prior: Prior
+    table: EvaluationTable
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All that was measured of a model: under conditions, on benchmarks by their names, and on real inputs."""
+
+    measured: tuple[Measured, ...]
+    benchmarks: tuple[tuple[str, EvaluationTable], ...]
+    inputs: tuple[InputFigures, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "conditions": [
+                {
+                    "condition": entry.condition.title,
+                    "own": entry.condition.own,
+                    "items": entry.use,
+                    "linear": asdict(entry.prior),
+                    **_brief(entry.table),
+                }
+                for entry in self.measured
+            ],
+            "benchmarks": {name: _brief(table) for name, table in self.benchmarks},
+            "inputs": [asdict(row) for row in self.inputs],
+        }
+
+
+def measure(path: Path, info: ModelInfo, plan: Plan, data: Path, plugins: Plugins) -> Figures:
+    """Return the figures of the model at `path` on the items of `plan` below `data`.
+
+    Raises FileNotFoundError where an item is not there, SrkitError where a model cannot be used on one.
+    """
+    for entry in plan.entries:
+        if not (data / entry.path).exists():
+            raise FileNotFoundError(f"{data / entry.path} is not there; name the folder of data with --data")
+    job = _Job(path, info, plan, data, plugins)
+    measured = tuple(job.conditions())
+    return Figures(measured, tuple(job.benchmarks()), tuple(job.inputs(measured[0].prior)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    path: Path
+    info: ModelInfo
+    plan: Plan
+    data: Path
+    plugins: Plugins
+
+    def conditions(self) -> Iterator[Measured]:
+        """Yield test items under every condition, items from elsewhere under the first."""
+        for number, condition in enumerate(self.plan.conditions):
+            prior = self._tuned(condition)
+            for use in ("test", "elsewhere") if number == 0 else ("test",):
+                entries = self.plan.of_use(use)
+                if entries:
+                    yield Measured(condition, use, prior, self._table(condition, prior, entries))
+
+    def benchmarks(self) -> Iterator[tuple[str, EvaluationTable]]:
+        """Yield the usual tables, on LR files that are the benchmark's own."""
+        scale = self.info.scale.row
+        for name, folder in self.plan.benchmarks.items():
+            if (self.data / folder / f"lr_x{scale}").is_dir():
+                _say(f"{self.info.name}: {name}")
+                table = benchmark(name, self.data / folder, scale=scale, models=[str(self.path)], plugins=self.plugins)
+                rows = tuple(replace(row, item=Path(row.item).name) for row in table.rows)
+                yield name, replace(table, rows=rows)
+
+    def inputs(self, prior: Prior) -> Iterator[InputFigures]:
+        """Yield the figures of real inputs; the linear rival is that of the noise-free form, with its `prior`."""
+        linear = Linear(self.plan.linear, prior)
+        for entry in self.plan.of_use("real"):
+            _say(f"{self.info.name}: real input {entry.path}")
+            for row in examine(self.data / entry.path, str(self.path), linear=linear, plugins=self.plugins):
+                yield replace(row, item=entry.path)
+
+    def _tuned(self, condition: Condition) -> Prior:
+        paths = [self.data / entry.path for entry in self.plan.of_use("validation")]
+        _say(f"{self.info.name}: tuning the linear rival, {condition.title}")
+        return tuned_prior(
+            paths,
+            domain=self.info.domain,
+            scale=self.info.scale,
+            degradation=condition.steps,
+            linear=self.plan.linear,
+            plugins=self.plugins,
+        )
+
+    def _table(self, condition: Condition, prior: Prior, entries: Sequence[Entry]) -> EvaluationTable:
+        """Return one table of all entries; each counts for the subject that the list of items names."""
+        tables = []
+        for entry in entries:
+            _say(f"{self.info.name}: {condition.title}, {entry.path}")
+            table = evaluate(
+                self.data / entry.path,
+                models=[str(self.path), "wiener"],
+                scale=self.info.scale,
+                domain=self.info.domain,
+                degradation=condition.steps,
+                linear=Linear(self.plan.linear, prior),
+                plugins=self.plugins,
+            )
+            for skipped in table.skipped:
+                raise InputError(f"{entry.path}: {skipped.reason}")
+            rows = tuple(replace(row, item=entry.path, subject=entry.subject) for row in table.rows)
+            tables.append(replace(table, rows=rows))
+        return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+
+
+def _brief(table: EvaluationTable) -> dict[str, Any]:
+    """Return a table as plain values without the figures of single channels."""
+    content = table.as_dict()
+    for row in content["rows"]:
+        row.pop("channels", None)
+    return content
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

@@ -1,0 +1,74 @@
+"""`make evaluate`: measures models, and renews their pages, their cards, and the figures behind both.
+
+For each model: `results/NAME.json` beside this file, the figures in `docs/models/NAME.md` between their marks, and that
+page as the card inside the model's file. What a page says around its figures is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from figures import measure
+from pages import figures_page, with_figures
+from plan import plan_for
+
+import srkit
+from srkit import plugins as verbs
+from srkit.errors import SrkitError
+from srkit.models.file import load_model, read_info
+from srkit.models.packing import pack_model
+from srkit.plugins import Plugins, load_plugins
+
+HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("SRKIT_DATA", HERE.parent.parent / "shared" / "data"))
+
+
+def renew(path: Path, arguments: argparse.Namespace, plugins: Plugins) -> Path:
+    """Measure the model at `path`, write what came of it, and return its page."""
+    info = read_info(path)
+    plan = plan_for(info, arguments.plan)
+    figures = measure(path, info, plan, arguments.data, plugins)
+    content = {"model": info.name, "srkit": srkit.__version__, **figures.as_dict()}
+    _write(arguments.results / f"{info.name}.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    page = arguments.pages / f"{info.name}.md"
+    before = page.read_text(encoding="utf-8") if page.is_file() else info.card
+    card = with_figures(before, figures_page(info.name, figures, plan))
+    _write(page, card)
+    pack_model(load_model(path, plugins), path, card=card, overwrite=True)
+    return page
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Renew the models named, by default those that plugins ship; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", type=Path, metavar="MODEL", help="model files; by default all that ship")
+    parser.add_argument("--data", type=Path, default=DATA, help="the folder of items.csv's paths (SRKIT_DATA)")
+    parser.add_argument("--pages", type=Path, default=HERE.parent / "docs" / "models")
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--plan", type=Path, default=HERE, help="the folder of items.csv and conditions.yaml")
+    given = parser.parse_args(arguments)
+    plugins = load_plugins()
+    shipped = [entry.path for entry in verbs.models(plugins)]
+    if not given.models and not shipped:
+        sys.stderr.write("no model ships yet: there is nothing to evaluate; name a model file\n")
+    try:
+        for path in given.models or shipped:
+            sys.stdout.write(f"{renew(path, given, plugins)}\n")
+    except (SrkitError, FileNotFoundError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code if isinstance(error, SrkitError) else 4
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

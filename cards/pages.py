@@ -1,0 +1,141 @@
+"""Figures as Markdown, and their place in a page that is otherwise written by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from figures import Figures, Measured
+from plan import Entry, Plan
+
+from srkit.evaluation import EvaluationTable
+from srkit.evaluation.unreferenced import InputFigures
+
+BEGIN, END = "<!-- figures: made by `make evaluate`, not by hand -->", "<!-- end of figures -->"
+RIVALS = {"nearest": "nearest", "bicubic": "bicubic", "lanczos": "Lanczos", "bspline": "B-spline", "wiener": "linear"}
+ENOUGH = 5
+"""Subjects from which on an interval is told."""
+MARGIN = 0.1
+"""Decibels by which the model may be below bicubic interpolation on a subject before it is told of."""
+
+
+def with_figures(page: str, figures: str) -> str:
+    """Return a page with `figures` between its marks, which are put at its end where it has none."""
+    before, mark, rest = page.partition(BEGIN)
+    after = rest.partition(END)[2] if mark else ""
+    block = f"{BEGIN}\n\n{figures.strip()}\n\n{END}"
+    return "\n\n".join(part for part in (before.strip(), block, after.strip()) if part) + "\n"
+
+
+def figures_page(name: str, figures: Figures, plan: Plan) -> str:
+    """Return the figures of a model as Markdown."""
+    parts = [
+        "## Figures",
+        "PSNR in dB. What the columns are and how they come about: [how models are judged](README.md).",
+        "### Held-out items",
+        _summary(name, [entry for entry in figures.measured if entry.use == "test"]),
+        *_remarks(name, figures),
+    ]
+    for entry in figures.measured:
+        if entry.condition.own:
+            where = "held-out items" if entry.use == "test" else "items from elsewhere"
+            parts += [f"### {entry.condition.title}, {where}", _items(name, entry.table, plan.of_use(entry.use))]
+    for title, table in figures.benchmarks:
+        parts += [f"### {title.capitalize()}, luma", _benchmark(name, table)]
+    if figures.inputs:
+        parts += ["### Real inputs, enlarged as they are", _inputs(name, figures.inputs)]
+    return "\n\n".join(parts)
+
+
+def _summary(name: str, measured: Sequence[Measured]) -> str:
+    head = ["degradation", *RIVALS.values(), "model", "over B-spline (worst to best)", "over linear (worst to best)"]
+    rows = []
+    for entry in measured:
+        means = [entry.table.means[model]["psnr"] for model in (*RIVALS, name)]
+        title = entry.condition.title if entry.condition.own else f"{entry.condition.title}, *not trained on*"
+        gains = [_gain(entry.table.gain(name, over)) for over in ("bspline", "wiener")]
+        rows.append([title, *(f"{mean:.2f}" for mean in means), *gains])
+    return _markdown(head, rows)
+
+
+def _gain(found: Mapping[str, float]) -> str:
+    interval = f", 95 %: {found['low']:+.2f} to {found['high']:+.2f}" if found["subjects"] >= ENOUGH else ""
+    return f"{found['mean']:+.2f} ({found['worst']:+.2f} to {found['best']:+.2f}{interval})"
+
+
+def _remarks(name: str, figures: Figures) -> Iterator[str]:
+    """Yield what must be said of single subjects, of structure, spectra and made-up detail."""
+    for entry in figures.measured:
+        table, where = entry.table, f"{entry.condition.title}, {entry.use}"
+        worst = table.gain(name, "bicubic")["worst"]
+        if worst < -MARGIN:
+            yield f"- {where}: worse than bicubic interpolation by {-worst:.2f} dB on the worst subject."
+        if table.gain(name, "bspline")["mean"] < 0:
+            yield f"- {where}: worse than B-spline interpolation on average."
+        if table.gain(name, "bspline", "ssim")["worst"] < 0:
+            yield f"- {where}: SSIM below that of B-spline interpolation on some subject."
+        angle = table.gain(name, "bicubic", "sam")["mean"] if "sam" in table.metrics else math.nan
+        if angle > 0:
+            yield f"- {where}: the spectral angle is {angle:.3f} degrees larger than with bicubic interpolation."
+        if "unsupported" in table.metrics:
+            error, added = (table.means[name][figure] for figure in ("unsupported", "added"))
+            yield f"- {where}: of detail beyond the input, error {error:.2f} and added energy {added:.2f} of HR's own."
+
+
+def _items(name: str, table: EvaluationTable, entries: Sequence[Entry]) -> str:
+    """Return PSNR, SSIM and, of several bands, spectral angle of every item, and their means over subjects."""
+    models = [*RIVALS, name]
+    known = {entry.path: entry for entry in entries}
+    shown = [figure for figure in ("psnr", "ssim", "sam") if _is_told(table, figure)]
+    items = list(dict.fromkeys(row.item for row in table.rows))
+    found = {(row.item, row.model): row.metrics for row in table.rows}
+    rows = [
+        [
+            _place(known[item]),
+            *(_cell([found[item, model].get(figure, math.nan) for figure in shown]) for model in models),
+        ]
+        for item in items
+    ]
+    means = [_cell([table.means[model][figure] for figure in shown]) for model in models]
+    titles = {"psnr": "PSNR", "ssim": "SSIM", "sam": "spectral angle"}
+    head = [" / ".join(titles[figure] for figure in shown), *RIVALS.values(), "model"]
+    return _markdown(head, [*rows, ["**mean over subjects**", *means]])
+
+
+def _is_told(table: EvaluationTable, figure: str) -> bool:
+    return any(math.isfinite(row.metrics.get(figure, math.nan)) for row in table.rows)
+
+
+def _place(entry: Entry) -> str:
+    note = f"; {entry.note}" if entry.note else ""
+    return f"{entry.path.rpartition('/')[2]} (licence {entry.licence}{note})"
+
+
+def _cell(values: Iterable[float]) -> str:
+    forms = (".2f", ".4f", ".2f")
+    return " / ".join(
+        f"{value:{form}}" if math.isfinite(value) else "–" for value, form in zip(values, forms, strict=False)
+    )
+
+
+def _benchmark(name: str, table: EvaluationTable) -> str:
+    models = [model for model in table.models if model in ("bicubic", name)]
+    rows = [
+        [model, *(_cell([table.means[model]["psnr"], table.means[model]["ssim"]]).split(" / "))] for model in models
+    ]
+    return _markdown(["", "PSNR", "SSIM"], rows)
+
+
+def _inputs(name: str, inputs: Sequence[InputFigures]) -> str:
+    models = [*RIVALS, name]
+    found = {(row.item, row.model): row for row in inputs}
+    rows = [
+        [item.rpartition("/")[2], *(f"{(row := found[item, m]).difference:.3f} / {row.sharpness:.2f}" for m in models)]
+        for item in dict.fromkeys(row.item for row in inputs)
+    ]
+    return _markdown(["difference / sharpness", *RIVALS.values(), "model"], rows)
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,79 @@
+"""What a model is judged on and under: `items.csv` and `conditions.yaml` as values."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from srkit import degrade
+from srkit.models.file import ModelInfo
+
+HERE = Path(__file__).resolve().parent
+Steps = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the table of items: a `path` below the folder of data, whose `subject` counts once.
+
+    `use` is ``validation`` (tuning of the linear rival), ``test``, ``elsewhere`` (out of the model's domain) or
+    ``real`` (an input as it is, without a reference).
+    """
+
+    set: str
+    use: str
+    path: str
+    subject: str
+    licence: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How LR comes from HR; `own` says that it is what the model was trained to undo, up to noise."""
+
+    title: str
+    steps: Steps
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a model is judged on: `linear` is what its linear rival may know of the degradation."""
+
+    linear: Steps
+    conditions: tuple[Condition, ...]
+    entries: tuple[Entry, ...]
+    benchmarks: Mapping[str, str]
+
+    def of_use(self, use: str) -> list[Entry]:
+        """Return the entries of one use."""
+        return [entry for entry in self.entries if entry.use == use]
+
+
+def kind_of(info: ModelInfo) -> str:
+    """Return which set of items and conditions is a model's: its domain, and along which axes it enlarges."""
+    return f"{info.domain}-{'through-plane' if info.scale.slice > 1 else 'in-plane'}"
+
+
+def plan_for(info: ModelInfo, folder: Path = HERE) -> Plan:
+    """Return what a model is judged on.
+
+    The noise-free form of what it declares comes first, then that with noise, then what it was not trained on. Raises
+    KeyError for a kind of model that `conditions.yaml` does not know.
+    """
+    kind = kind_of(info)
+    known = yaml.safe_load((folder / "conditions.yaml").read_text(encoding="utf-8"))[kind]
+    steps = degrade.noise_free(degrade.parse(info.degradation)).steps
+    declared = [{"name": step.name, **step.parameters} for step in steps]
+    conditions = [Condition("noise-free", declared, own=True)]
+    conditions += [Condition(title, [*declared, step], own=True) for title, step in known.get("noise", {}).items()]
+    conditions += [Condition(title, steps, own=False) for title, steps in known.get("foreign", {}).items()]
+    with (folder / "items.csv").open(encoding="utf-8", newline="") as file:
+        entries = tuple(entry for entry in (Entry(**row) for row in csv.DictReader(file)) if entry.set == kind)
+    return Plan(declared, tuple(conditions), entries, known.get("benchmarks", {}))

@@ -1,0 +1,199 @@
+"""`make evaluate` on arrays: from a model and a list of items to its page, its card and its figures."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from srkit.errors import InputError
+from srkit.grid import Scale
+from srkit.models.file import ModelInfo, load_model, read_info, save_model
+from srkit.models.packing import pack_model
+from srkit.networks.srresnet import SRResNet
+from srkit.plugins import Plugins
+
+CARDS = Path(__file__).parents[2] / "cards"
+DATA = CARDS.parents[1] / "shared" / "data"
+CONDITIONS = """
+toy-in-plane:
+  noise:
+    noise of 20: {name: gaussian_noise, sigma: 20}
+  foreign:
+    box mean: [{name: area}]
+"""
+BLUR = ({"name": "gaussian", "sigma": {"from": 0.4, "to": 0.6}}, {"name": "gaussian_noise", "sigma": 5})
+SHAPE = {"features": 4, "blocks": 1, "head_kernel": 3, "skip": "bicubic"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scripts() -> Iterator[None]:
+    """Import the modules of the folder as its own script does."""
+    sys.path.insert(0, str(CARDS))
+    yield
+    sys.path.remove(str(CARDS))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def model(tmp_path: Path, toy_plugins: Plugins) -> Path:
+    torch.manual_seed(0)
+    network = SRResNet(channels=1, scale=2, **SHAPE).eval()
+    info = ModelInfo(
+        "toy-x2", "toy", "srresnet", Scale(2, 2), ("row", "column"), 1, SHAPE, degradation=BLUR,
+        normalizer={"kind": "range", "low": 0, "high": 1000}, halo=network.halo,
+        card="# toy-x2\n\nNever for diagnosis.\n",
+    )  # fmt: skip
+    save_model(tmp_path / "run.safetensors", network, info)
+    pack_model(load_model(tmp_path / "run.safetensors", toy_plugins), tmp_path / "toy-x2.safetensors")
+    return tmp_path / "toy-x2.safetensors"
+
+
+@pytest.fixture
+def given(tmp_path: Path, save_array: Any, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
+    """A plan for six arrays, and where everything goes."""
+    monkeypatch.setattr("srkit.evaluation.linear.NOISES", (1e-3, 1e-2))
+    monkeypatch.setattr("srkit.evaluation.linear.EXPONENTS", (2.5,))
+    uses = ["validation", "test", "test", "test", "elsewhere", "real"]
+    with (tmp_path / "items.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("set", "use", "path", "subject", "licence", "note"))
+        for number, use in enumerate(uses):
+            path = save_array(f"s{number}_image", (24, 24), seed=number)
+            subject = f"s{number}" if number != 2 else "s1"  # two items of one subject
+            table.writerow(("toy-in-plane", use, path.name, subject, "A", "made here" if use == "elsewhere" else ""))
+    (tmp_path / "conditions.yaml").write_text(CONDITIONS)
+    return argparse.Namespace(
+        plan=tmp_path, data=path.parent, pages=tmp_path / "pages", results=tmp_path / "results", models=[]
+    )
+
+
+def test_page_card_and_figures_come_of_one_call(model: Path, given: argparse.Namespace, toy_plugins: Plugins) -> None:
+    from make import renew
+
+    page = renew(model, given, toy_plugins)
+    text = page.read_text()
+    assert text.startswith("# toy-x2\n\nNever for diagnosis.\n")
+    assert read_info(model).card == text
+    for told in ("noise of 20, held-out items", "noise-free, items from elsewhere", "box mean, *not trained on*"):
+        assert told in text
+    assert "s4_image.npy (licence A; made here)" in text
+    assert str(given.data) not in text
+    content = json.loads((given.results / "toy-x2.json").read_text())
+    assert [(entry["condition"], entry["items"]) for entry in content["conditions"]] == [
+        ("noise-free", "test"), ("noise-free", "elsewhere"), ("noise of 20", "test"), ("box mean", "test"),
+    ]  # fmt: skip
+    first = content["conditions"][0]
+    assert first["degradation"] == [{"name": "gaussian", "sigma": 0.5}]
+    assert first["models"] == ["toy-x2", "wiener", "nearest", "bicubic", "bspline", "lanczos"]
+    assert first["summary"]["toy-x2"]["psnr"]["subjects"] == 2
+    assert first["summary"]["toy-x2"]["psnr"]["items"] == 3
+    assert {row["item"] for row in first["rows"]} == {"s1_image.npy", "s2_image.npy", "s3_image.npy"}
+    assert {row["model"] for row in content["inputs"]} == set(first["models"])
+
+
+def test_what_was_written_by_hand_stays_around_new_figures() -> None:
+    from pages import with_figures
+
+    first = with_figures("# A\n\nBy hand.\n", "one")
+    edited = first.replace("By hand", "Written by hand") + "\nMore.\n"
+    assert with_figures(edited, "one") == edited
+    assert with_figures(edited, "two") == edited.replace("\none\n", "\ntwo\n")
+    assert with_figures("", "one").startswith("<!-- figures")
+
+
+def test_an_item_that_is_not_there_or_cannot_be_used_ends_it(
+    model: Path, given: argparse.Namespace, toy_plugins: Plugins
+) -> None:
+    from make import renew
+
+    before = model.read_bytes()
+    np.save(given.data / "s3_image.npy", np.zeros((1, 1), np.uint16))
+    with pytest.raises(InputError, match=r"s3_image\.npy"):
+        renew(model, given, toy_plugins)
+    (given.data / "s3_image.npy").unlink()
+    with pytest.raises(FileNotFoundError, match="--data"):
+        renew(model, given, toy_plugins)
+    assert model.read_bytes() == before
+    assert not given.pages.exists()
+
+
+@pytest.mark.parametrize(
+    ("gains", "told"),
+    [([0.5, 0.7], []), ([0.5, -0.2], ["worse than bicubic interpolation by 0.20 dB"]), ([-3, -2], ["on average"])],
+)
+def test_what_a_model_makes_worse_is_told(gains: list[float], told: list[str]) -> None:
+    from figures import Figures, Measured
+    from pages import RIVALS, _remarks, _summary
+    from plan import Condition
+
+    from srkit.evaluation import EvaluationRow, EvaluationTable
+    from srkit.upscaling.planning.linear import Prior
+
+    def row(item: int, model: str, gain: float) -> EvaluationRow:
+        return EvaluationRow(f"{item}", model, {"psnr": 30 + gain, "ssim": 0.9}, 1.0, subject=f"{item}")
+
+    rows = [row(i, name, gain if name == "m" else 0) for i, gain in enumerate(gains) for name in ("m", *RIVALS)]
+    table = EvaluationTable("2", ("m", *RIVALS), tuple(rows))
+    measured = Measured(Condition("noise-free", [], own=True), "test", Prior(), table)
+    remarks = " ".join(_remarks("m", Figures((measured,), (), ())))
+    assert all(text in remarks for text in told)
+    assert bool(remarks) == bool(told)
+    assert f"{np.mean(gains):+.2f} ({min(gains):+.2f} to {max(gains):+.2f})" in _summary("m", [measured])
+
+
+def test_an_interval_is_told_of_five_subjects_or_more() -> None:
+    from pages import _gain
+
+    found = {"mean": 1.0, "worst": 0.5, "best": 2.0, "low": 0.8, "high": 1.2, "subjects": 5}
+    assert _gain(found) == "+1.00 (+0.50 to +2.00, 95 %: +0.80 to +1.20)"
+    assert _gain({**found, "subjects": 4}) == "+1.00 (+0.50 to +2.00)"
+
+
+def test_every_item_of_the_plan_is_known_and_no_subject_serves_two_ends() -> None:
+    with (CARDS / "items.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    uses: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        assert row["use"] in ("validation", "test", "elsewhere", "real")
+        assert row["licence"]
+        assert not Path(row["path"]).is_absolute()
+        uses.setdefault((row["set"], row["subject"]), set()).add(row["use"])
+    both = [key for key, found in uses.items() if {"validation", "test"} <= found]
+    assert both == []
+    if DATA.is_dir():
+        assert [row["path"] for row in rows if not (DATA / row["path"]).exists()] == []
+
+
+def test_every_kind_that_the_plan_knows_can_be_degraded() -> None:
+    import yaml
+    from plan import plan_for
+
+    roles = {"in-plane": ("row", "column"), "through-plane": ("slice", "row", "column")}
+    for kind in yaml.safe_load((CARDS / "conditions.yaml").read_text()):
+        domain, axes = kind.split("-", 1)
+        scale = Scale(1, 1, 2) if axes == "through-plane" else Scale(2, 2)
+        info = ModelInfo("a", domain, "srresnet", scale, roles[axes], 1, degradation=({"name": "area"},))
+        plan = plan_for(info, CARDS)
+        assert {entry.use for entry in plan.entries} == {"validation", "test", "elsewhere", "real"}
+        from srkit.degrade import apply, parse
+
+        hr = torch.full((1, 1, *(8 for _ in roles[axes])), 100.0)
+        for condition in plan.conditions:
+            steps = [{**s, **({"signal": 100.0} if "snr" in s else {})} for s in condition.steps]
+            assert apply(hr, parse(steps), info.network_scale, torch.Generator().manual_seed(0)).shape[-1] in (4, 8)
