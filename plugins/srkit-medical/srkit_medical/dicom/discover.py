@@ -89,7 +89,7 @@ def _entries(paths: list[Path], root: Path, wanted: Selections) -> Iterator[Item
         except MultiFrameError as found:
             multi_frame[path] = found.part
         except UnfitError as error:
-            broken += [(path, error)] * error.failed
+            broken += [(path, error)] * (error.failed or error.doubtful)
             beside.append(Skipped(path, error.reason, error.failed, copy=not error.failed))
         except OSError as error:
             beside.append(Skipped(path, f"cannot be read ({error.strerror})"))

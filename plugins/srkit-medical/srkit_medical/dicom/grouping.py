@@ -20,6 +20,7 @@ from srkit_medical.dicom.instance import ORDERS, Instance
 from srkit_medical.dicom.pixels import read_stored
 from srkit_medical.dicom.reading import UnfitError
 from srkit_medical.dicom.rescale import is_varied
+from srkit_medical.dicom.uids import content_of
 
 _WHOLE_VOLUME_ORDERS = ("TemporalPositionIdentifier", "AcquisitionNumber", "DiffusionBValue", "EchoTime")
 
@@ -167,11 +168,11 @@ def by_plane(members: list[Instance]) -> list[list[Instance]]:
 
 
 def _without_copies(bundle: list[Instance]) -> tuple[list[Instance], list[Skipped]]:
-    """Keep one of each SOPInstanceUID (of each tile); files without one are never copies of each other."""
+    """Keep one of each SOPInstanceUID (of each tile), or, of files without one, of each content."""
     kept: dict[Any, Instance] = {}
     copies: list[Skipped] = []
     for instance in sorted(bundle, key=lambda i: i.path):
-        twin = kept.setdefault((instance.uid or instance.path, instance.tile), instance)
+        twin = kept.setdefault((instance.uid or content_of(instance.path), instance.tile), instance)
         if twin is instance:
             continue
         if not np.array_equal(read_stored(twin), read_stored(instance)):

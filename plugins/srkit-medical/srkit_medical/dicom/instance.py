@@ -50,6 +50,8 @@ ENHANCED = {
     "1.2.840.10008.5.1.4.1.1.128.1": "pet",
 }
 DIRECTORY = "1.2.840.10008.1.3.10"
+STANDARD = "1.2.840.10008."
+"""How UIDs of the standard begin; vendors have roots of their own."""
 _LEGAL_UID = re.compile(r"[12](\.(0|[1-9]\d*))+")
 
 ORDERS = (
@@ -168,7 +170,7 @@ class Instance:
     @property
     def has_identity(self) -> bool:
         """Tell whether SOPInstanceUID and SeriesInstanceUID are such that others may refer to them."""
-        return all(_LEGAL_UID.fullmatch(uid) is not None and len(uid) <= 64 for uid in (self.uid, self.series))
+        return is_legal(self.uid) and is_legal(self.series)
 
     @property
     def is_own(self) -> bool:
@@ -236,6 +238,11 @@ def _instance(path: Path, header: FileDataset, pixel_bytes: int | None) -> Insta
     return instance
 
 
+def is_legal(uid: str) -> bool:
+    """Tell whether `uid` is a UID as PS3.5, 9.1 has them."""
+    return _LEGAL_UID.fullmatch(uid) is not None and len(uid) <= 64
+
+
 def sop_class_of(header: FileDataset) -> str:
     """Return the class of a file; some de-identified ones keep it in the file meta information alone."""
     return Elements(header).text("SOPClassUID") or str(header.file_meta.get("MediaStorageSOPClassUID", ""))
@@ -290,10 +297,14 @@ def instance_of(elements: Elements, path: Path, sop_class: str, syntax: UID, fra
 def _check_class(sop_class: str, elements: Elements) -> None:
     if not sop_class:
         raise UnfitError("is named or begins like a DICOM file, but has no SOPClassUID (0008,0016)")
+    if not is_legal(sop_class):
+        raise UnfitError("has a SOPClassUID (0008,0016) that is none; copy it again from its origin")
     if sop_class in ENHANCED:
         raise MultiFrameError(_part_of(elements))
     if sop_class not in CLASSES:
-        raise UnfitError(f"is of the class {_class_name(sop_class)}, not a slice of MR, CT or PET", failed=False)
+        error = UnfitError(f"is of {_class_name(sop_class)}, not a slice of MR, CT or PET", failed=False)
+        error.doubtful = _is_doubtful(sop_class)
+        raise error
 
 
 def _part_of(elements: Elements) -> Part | None:
@@ -312,7 +323,12 @@ def check_kind(image_type: Sequence[str]) -> None:
 
 def _class_name(sop_class: str) -> str:
     name = UID(sop_class).name
-    return "DICOM" if name == sop_class else name.removesuffix(" Storage")
+    return "an unknown class" if name == sop_class else f"the class {name.removesuffix(' Storage')}"
+
+
+def _is_doubtful(sop_class: str) -> bool:
+    """Tell whether a class claims to be the standard's, and is not: damaged, or newer than what is known here."""
+    return sop_class.startswith(STANDARD) and UID(sop_class).name == sop_class
 
 
 def _plane_of(elements: Elements) -> Plane:

@@ -45,7 +45,7 @@ class UnfitError(Exception):
     """A file or series that cannot be an item; `failed` as in `srkit.Skipped`.
 
     `series` and `uid` tell which series thereby lacks a slice, and `image_type` of what kind it is, where the file
-    could say so.
+    could say so. One that is `doubtful` is no image as far as is known here, or a damaged slice.
     """
 
     def __init__(self, reason: str, *, failed: bool = True) -> None:
@@ -55,6 +55,7 @@ class UnfitError(Exception):
         self.series: str | None = None
         self.uid = ""
         self.image_type: tuple[str, ...] = ()
+        self.doubtful = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def claims_dicom(path: Path) -> bool:
 def read_header(path: Path, keywords: Sequence[str | int]) -> tuple[FileDataset, int | None]:
     """Return the elements named by `keywords` (or tags) and how many bytes of pixels the file really holds.
 
-    The count is None where there is no pixel element. Raises UnfitError where the file is broken.
+    The count is None where there is no pixel element, or one of floating-point numbers. Raises UnfitError where the file is broken.
     """
     with quiet(), opened(path) as file:
         if is_bomb(file):
@@ -152,7 +153,7 @@ def _pixel_bytes(file: BinaryIO, header: Dataset) -> int | None:
     if group != 0x7FE0:
         return None
     if element in _FLOATS:
-        raise UnfitError("stores its samples as floating-point numbers, which a slice of MR, CT or PET never does")
+        return None
     if not implicit:
         if start[4:6] not in _LONG_FORMS:
             raise ValueError("pixels of an unknown form")

@@ -61,7 +61,7 @@ def layout_of(elements: Elements) -> Layout:
 def check_size(pixel_bytes: int | None, shape: tuple[int, int], layout: Layout, syntax: UID, frames: int = 1) -> None:
     """Raise UnfitError where the file cannot hold the samples that it claims."""
     if pixel_bytes is None:
-        raise UnfitError("has no pixel data")
+        raise UnfitError("has no pixel data, or only floating-point numbers, which a slice never holds")
     rows, columns = shape
     if not syntax.is_compressed or syntax.is_deflated:
         if pixel_bytes < frames * rows * columns * layout.allocated // 8:

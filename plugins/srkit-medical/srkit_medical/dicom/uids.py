@@ -59,7 +59,7 @@ def study_uid(series: Series) -> str:
     first = series.first
     if first.study:
         return first.study
-    contents = [_content(path) for path in series.paths]
+    contents = [content_of(path) for path in series.paths]
     return uid_of("study", first.series, *([] if first.series else contents))
 
 
@@ -69,7 +69,7 @@ def instance_uid(series: str, index: int, pixels: bytes) -> str:
 
 
 def _identities(instances: Iterable[Instance]) -> list[str | bytes]:
-    return [part for instance in instances for part in (instance.uid or _content(instance.path), _place(instance))]
+    return [part for instance in instances for part in (instance.uid or content_of(instance.path), _place(instance))]
 
 
 def _place(instance: Instance) -> str:
@@ -77,7 +77,7 @@ def _place(instance: Instance) -> str:
     return f"{instance.frame_index} {instance.tile}"
 
 
-def _content(path: Path) -> bytes:
-    """Stand in for a missing SOPInstanceUID."""
+def content_of(path: Path) -> bytes:
+    """Return a digest of a whole file, which stands in for a missing SOPInstanceUID."""
     with opened(path) as file:
         return sha256(file.read()).digest()

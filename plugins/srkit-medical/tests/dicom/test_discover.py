@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.config import disable_value_validation
 from pydicom.data import get_testdata_file
-from pydicom.uid import MRImageStorage
+from pydicom.uid import MRImageStorage, ParametricMapStorage
 
 import srkit
 
@@ -159,6 +160,47 @@ def test_what_cannot_be_right_is_refused_with_a_reason(make: Make, items, skippe
     assert items(folder) == []
     (entry,) = skipped(folder)
     assert words in entry.reason
+
+
+def test_floats_of_another_class_are_no_fault(make: Make, skipped) -> None:
+    def parametric(dataset: Dataset, k: int) -> None:
+        _of_floats(dataset, k)
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = ParametricMapStorage
+
+    (entry,) = skipped(make(count=1, edit=parametric))
+    assert not entry.failed
+    assert "Parametric Map" in entry.reason
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "fails"),
+    [("1.2.840.10008.5.1.4.1.1.999", False), ("1.2.84\x04.10008.5.1.4.1.1.4", True), ("1.2.840.113619.4.26", None)],
+)
+def test_a_slice_whose_class_is_damaged_takes_its_series_with_it(
+    make: Make, items, skipped, sop_class: str, fails: bool | None
+) -> None:
+    """A digit that flipped must not cost a slice in silence; objects of vendors' own classes are no slices."""
+
+    def damaged(dataset: Dataset, k: int) -> None:
+        if k == 5:
+            with disable_value_validation():
+                dataset.SOPClassUID = sop_class
+
+    folder = make(edit=damaged)
+    (entry,) = [entry for entry in skipped(folder) if entry.path.name == "005.dcm"]
+    assert entry.failed == bool(fails)
+    assert len(items(folder)) == (fails is None)
+
+
+def test_copies_without_an_identity_are_known_by_their_content(make: Make, items, skipped) -> None:
+    def anonymous(dataset: Dataset, k: int) -> None:
+        dataset.SOPInstanceUID = ""
+
+    folder = make(edit=anonymous)
+    shutil.copy(folder / "002.dcm", folder / "002 (copy).dcm")
+    (item,) = items(folder)
+    assert len(item.paths) == 6
+    assert [entry.reason for entry in skipped(folder)] == ["is a copy of 002 (copy).dcm, which is kept"]
 
 
 def test_a_truncated_file_fails_its_series_and_no_other(make: Make, items, skipped) -> None:

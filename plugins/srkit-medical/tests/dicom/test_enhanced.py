@@ -139,6 +139,15 @@ def test_dcm2niix_finds_the_affine_that_the_scale_asks_for(
     assert np.abs(images[1].affine - images[0].affine @ step).max() < 1e-4
 
 
+@pytest.mark.parametrize("scale", ["2", "1,1,2"])
+def test_highdicom_opens_the_output_and_finds_its_volume(converted: Path, enlarge, scale: str) -> None:
+    highdicom = pytest.importorskip("highdicom", reason="highdicom is not installed")
+    output = enlarge_file(enlarge, converted, scale)
+    volume = highdicom.imread(output.folder).get_volume()
+    assert sorted(volume.spatial_shape) == sorted(output.plan.grid.shape)
+    np.testing.assert_allclose(sorted(volume.spacing), sorted(output.plan.grid.spacing), atol=1e-4)
+
+
 def _at_top(dataset: Dataset) -> None:
     dataset.SpacingBetweenSlices = "5"
 

@@ -144,17 +144,14 @@ def _derivation(series: Series, plan: OutputPlan, derived: DerivedSlice) -> Data
     item = Dataset()
     item.DerivationDescription = lineage.derivation_text(series, plan, derived.nearest)[: lineage.DESCRIPTION_LENGTH]
     item.DerivationCodeSequence = [lineage.code_item("113085", "Spatial resampling")]
-    item.SourceImageSequence = Sequence(
-        _frames_item([frame for frame in derived.sources if frame.uid == file.uid]) for file in derived.named_sources
-    )
+    item.SourceImageSequence = Sequence(_frame_item(source) for source in derived.sources if source.has_identity)
     return item
 
 
-def _frames_item(frames: list[Instance]) -> Dataset:
-    """Return a reference to frames of one file."""
-    item = lineage.source_item(frames[0])
-    numbers = [frame.frame_index + 1 for frame in frames]
-    item.ReferencedFrameNumber = numbers if len(numbers) > 1 else numbers[0]
+def _frame_item(source: Instance) -> Dataset:
+    """Return a reference to one frame: several numbers in one item are legal, and more than highdicom opens."""
+    item = lineage.source_item(source)
+    item.ReferencedFrameNumber = source.frame_index + 1
     return item
 
 

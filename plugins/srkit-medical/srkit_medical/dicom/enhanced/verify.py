@@ -177,16 +177,15 @@ def _lineage(groups: list[Dataset], derived: DerivedSlice, own_uid: str) -> Iter
         yield "4", "FrameType of a frame does not say DERIVED, PRIMARY and RESAMPLED"
     derivations = _items(groups, "DerivationImageSequence")
     sources = [item for derivation in derivations for item in derivation.get("SourceImageSequence") or ()]
-    named = [str(item.get("ReferencedSOPInstanceUID", "")) for item in sources]
-    wanted = [file.uid for file in derived.named_sources]
-    if len(derivations) != 1 or named != wanted or own_uid in named:
-        yield "12", "SourceImageSequence of a frame does not name the source, and it alone"
-    for item in sources:
-        purpose = (item.get("PurposeOfReferenceCodeSequence") or [Dataset()])[0].get("CodeValue")
-        frames = [int(n) for n in numbers(item, "ReferencedFrameNumber")]
-        uid = str(item.get("ReferencedSOPInstanceUID", ""))
-        if purpose != "121322" or frames != [s.frame_index + 1 for s in derived.sources if s.uid == uid]:
-            yield "12", "SourceImageSequence of a frame lacks its purpose or its frames"
+    named = [
+        (str(item.get("ReferencedSOPInstanceUID", "")), *numbers(item, "ReferencedFrameNumber")) for item in sources
+    ]
+    wanted = [(source.uid, source.frame_index + 1) for source in derived.sources if source.has_identity]
+    if len(derivations) != 1 or named != wanted or any(uid == own_uid for uid, *_ in named):
+        yield "12", "SourceImageSequence of a frame does not name the frames that it came from, and them alone"
+    purposes = [(item.get("PurposeOfReferenceCodeSequence") or [Dataset()])[0].get("CodeValue") for item in sources]
+    if any(purpose != "121322" for purpose in purposes):
+        yield "12", "SourceImageSequence of a frame lacks its purpose"
 
 
 def _items(groups: list[Dataset], keyword: str) -> list[Dataset]:
