@@ -50,7 +50,7 @@ class Contest(Panel):
             "--metric",
             metavar="NAME",
             help="A figure beside the usual ones: cpsnr (forgives shifts), st_lpips (needs weights), unsupported or "
-            "added (detail beyond the input).",
+            "added (detail beyond the input), hallucination (with synthesis, improvement, omission).",
         ),
     ] = None
 
