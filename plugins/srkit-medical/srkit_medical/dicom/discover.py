@@ -206,8 +206,24 @@ def _multi_frame_items(root: Path, files: Mapping[Path, Part | None], wanted: Se
         return
     from srkit_medical.dicom.enhanced.parts import wholes
 
+    kept: dict[tuple[str, str], Item] = {}
     for whole in wholes(files):
-        yield from [whole] if isinstance(whole, Skipped) else _items_of_object(root, whole, wanted)
+        for entry in [whole] if isinstance(whole, Skipped) else _items_of_object(root, whole, wanted):
+            if isinstance(entry, Skipped) or not entry.identity:
+                yield entry
+                continue
+            twin = kept.setdefault((entry.folder, entry.identity), entry)
+            yield entry if twin is entry else _told_of_copy(entry, twin)
+
+
+def _told_of_copy(item: Item, twin: Item) -> Skipped:
+    """Return what becomes of an object whose identity `twin`, from the same folder, has as well."""
+    from srkit_medical.dicom.enhanced.frames import have_same_samples
+
+    others = item.paths[1:]
+    if have_same_samples(item, twin):
+        return Skipped(item.path, f"is a copy of {twin.path.name}, which is kept", failed=False, others=others)
+    return Skipped(item.path, f"claims the same UIDs as {twin.path.name}, with other pixels", others=others)
 
 
 def _items_of_object(root: Path, paths: tuple[Path, ...], wanted: Selections) -> Iterator[Item | Skipped]:

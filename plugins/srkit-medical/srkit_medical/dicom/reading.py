@@ -98,7 +98,8 @@ def claims_dicom(path: Path) -> bool:
 def read_header(path: Path, keywords: Sequence[str | int]) -> tuple[FileDataset, int | None]:
     """Return the elements named by `keywords` (or tags) and how many bytes of pixels the file really holds.
 
-    The count is None where there is no pixel element, or one of floating-point numbers. Raises UnfitError where the file is broken.
+    The count is None where there is no pixel element, or one of floating-point numbers. Raises UnfitError where the
+    file is broken.
     """
     with quiet(), opened(path) as file:
         if is_bomb(file):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.uid import RLELossless
 from srkit_medical.dicom.inspect import inspect_series
 from srkit_medical.dicom.rules import ENHANCED
 from srkit_medical.dicom.uids import uid_of
@@ -146,6 +148,29 @@ def test_highdicom_opens_the_output_and_finds_its_volume(converted: Path, enlarg
     volume = highdicom.imread(output.folder).get_volume()
     assert sorted(volume.spatial_shape) == sorted(output.plan.grid.shape)
     np.testing.assert_allclose(sorted(volume.spacing), sorted(output.plan.grid.spacing), atol=1e-4)
+
+
+def test_copies_of_an_object_count_once_and_impostors_are_told(converted: Path, items, skipped) -> None:
+    path = converted / "volume.dcm"
+    shutil.copy(path, converted / "z-copy.dcm")
+    dataset = dcmread(path)
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    dataset.save_as(converted / "z-packed.dcm")
+    other = dcmread(path)
+    other.PixelData = np.roll(other.pixel_array, 5).tobytes()
+    other.save_as(converted / "z-impostor.dcm")
+    (converted / "elsewhere").mkdir()
+    shutil.copy(path, converted / "elsewhere" / "volume.dcm")
+    assert [item.path.relative_to(converted).as_posix() for item in items(converted)] == [
+        "volume.dcm",
+        "elsewhere/volume.dcm",
+    ]
+    told = {entry.path.name: (entry.failed, entry.reason) for entry in skipped(converted)}
+    assert told == {
+        "z-copy.dcm": (False, "is a copy of volume.dcm, which is kept"),
+        "z-packed.dcm": (False, "is a copy of volume.dcm, which is kept"),
+        "z-impostor.dcm": (True, "claims the same UIDs as volume.dcm, with other pixels"),
+    }
 
 
 def _at_top(dataset: Dataset) -> None:

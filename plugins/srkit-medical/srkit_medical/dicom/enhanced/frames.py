@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from filecmp import cmp
 from pathlib import Path
 
+import numpy as np
 from pydicom import Dataset, FileDataset
 from pydicom.sequence import Sequence
 
+from srkit.domain import Item
+from srkit.errors import SrkitError
 from srkit_medical.dicom.grouping import Series, arrange, by_kin, by_plane
 from srkit_medical.dicom.instance import (
     Instance,
@@ -15,6 +19,7 @@ from srkit_medical.dicom.instance import (
     sop_class_of,
     syntax_of,
 )
+from srkit_medical.dicom.pixels import read_stored
 from srkit_medical.dicom.reading import READ_ERRORS, Elements, UnfitError, quiet, read_header
 from srkit_medical.dicom.storage import check_size, layout_of, shape_of
 
@@ -80,6 +85,19 @@ def read_volumes(*paths: Path) -> dict[str, Series | UnfitError]:
         f"stack-{n:0{width}d}" if len(stacks) > 1 else "": _volume(stack, is_private=is_private)
         for n, stack in enumerate(stacks, start=1)
     }
+
+
+def have_same_samples(item: Item, other: Item) -> bool:
+    """Tell whether two volumes of Enhanced objects hold the same stored samples: as files, or frame by frame."""
+    files = list(zip(item.paths, other.paths, strict=False))
+    if all(a.is_file() and b.is_file() and cmp(a, b, shallow=False) for a, b in files):
+        return True
+    try:
+        volumes = [read_volumes(*found.paths)[found.key] for found in (item, other)]
+        frames = [volume.instances for volume in volumes if isinstance(volume, Series)]
+        return all(np.array_equal(read_stored(a), read_stored(b)) for a, b in zip(*frames, strict=True))
+    except (SrkitError, UnfitError):
+        return False
 
 
 def _volume(stack: list[Instance], *, is_private: bool) -> Series | UnfitError:
