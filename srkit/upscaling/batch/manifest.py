@@ -1,7 +1,9 @@
 """What became of each item, on disk: a file of JSON lines that grows with the run, and a table of the same for people.
 
 A line counts once it is whole, so a run that is killed leaves files that hold. The last line of an item is the one
-that is true; both files are put in order, one line an item, when a run begins and when it ends.
+that is true; both files are put in order, one line an item, when a run begins and when it ends. An output is promised
+before it appears, by whatever process makes it: where that process dies, or fails on what lies beside the output, the
+promise says by what the output is known again, if it lies there so.
 """
 
 from __future__ import annotations
@@ -39,6 +41,9 @@ COLUMNS = (
     "warnings",
 )
 Entry = dict[str, Any]
+PROMISED = "promised"
+"""Status of the line that is written before an output appears under its name."""
+FULFILLED = {"status": "done", "reason": "", "exit_code": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,7 @@ class Manifest:
             raise UsageError(f"the manifest {path} does not end in .jsonl; give it such a name")
         self.path = Path(os.path.normpath(path.absolute()))
         self._table = self.path.with_suffix(".csv")
-        self._entries = {_key(entry): entry for entry in _read(self.path)}
-        self._begun = False
+        self._entries = _true(_read(self.path), self.path.parent)
 
     def earlier(self) -> Earlier:
         """Return the finished outputs that are known."""
@@ -89,36 +93,89 @@ class Manifest:
 
     def add(self, result: ItemResult) -> None:
         """Write down what became of an item; one that was done already keeps the line that says how."""
-        entry = self._entry(result)
-        if result.status == "skipped" and result.output is not None and _key(entry) in self._entries:
-            return
-        if not self._begun:
-            self.put_in_order()
+        entry = _entry(result, self.path.parent)
+        known = self._entries.get(_key(entry))
+        if known is not None and result.status == "skipped" and result.output is not None:
+            if known["status"] != "failed":
+                return
+            entry = {**known, **FULFILLED}
         self._entries[_key(entry)] = entry
         _append(self.path, json.dumps(entry) + "\n")
-        _append(self._table, _rows([entry]))
+        if self._table.exists():
+            _append(self._table, _rows([entry]))
+        else:
+            self._write_table()
+
+    def begin(self) -> None:
+        """Put in order what an earlier run left; nothing is written where there is nothing."""
+        if self.path.exists():
+            self.put_in_order()
 
     def put_in_order(self) -> None:
-        """Rewrite both files: an item a line, in the order of paths. Nothing is written where nothing is known."""
-        self._begun = True
-        entries = [self._entries[key] for key in sorted(self._entries)]
-        if entries or self.path.exists():
-            write_whole(self.path, "".join(json.dumps(entry) + "\n" for entry in entries).encode())
+        """Rewrite both files: an item a line, in the order of paths."""
+        self._entries |= _true(_read(self.path), self.path.parent)
+        if self._entries or self.path.exists():
+            write_whole(self.path, "".join(json.dumps(entry) + "\n" for entry in self._in_order()).encode())
+        self._write_table()
+
+    def _write_table(self) -> None:
         head = ",".join(COLUMNS) + "\r\n"
-        write_whole(self._table, (head + _rows(entries)).encode("utf-8", "backslashreplace"))
+        write_whole(self._table, (head + _rows(self._in_order())).encode("utf-8", "backslashreplace"))
 
-    def _entry(self, result: ItemResult) -> Entry:
-        fields = asdict(result)
-        fields["path"] = str(result.path.absolute())
-        fields["output"] = None if result.output is None else self._place(result.output)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        plain: Entry = json.loads(json.dumps(fields, default=str))
-        return {"schema": SCHEMA, "version": srkit.__version__, "packages": packages(), "finished": now, **plain}
+    def _in_order(self) -> list[Entry]:
+        return [self._entries[key] for key in sorted(self._entries)]
 
-    def _place(self, output: Path) -> str:
-        """Return the place of an output, as seen from the manifest where it lies below: both can be moved together."""
-        folder = self.path.parent
-        return str(output.relative_to(folder)) if output.is_relative_to(folder) else str(output)
+
+def promise(manifest: Path, result: ItemResult) -> None:
+    """Write into `manifest` what is about to appear: a run that is killed right then leaves word of its output.
+
+    Raises OutputError where that cannot be written.
+    """
+    _append(manifest, json.dumps({**_entry(result, manifest.parent), "status": PROMISED}) + "\n")
+
+
+def _entry(result: ItemResult, folder: Path) -> Entry:
+    """Return the line of a result, for a manifest in `folder`."""
+    fields = asdict(result)
+    fields["path"] = str(result.path.absolute())
+    fields["output"] = None if result.output is None else _place(result.output, folder)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    plain: Entry = json.loads(json.dumps(fields, default=str))
+    return {"schema": SCHEMA, "version": srkit.__version__, "packages": packages(), "finished": now, **plain}
+
+
+def _place(output: Path, folder: Path) -> str:
+    """Return the place of an output, as seen from the manifest where it lies below: both can be moved together."""
+    return str(output.relative_to(folder)) if output.is_relative_to(folder) else str(output)
+
+
+def _true(entries: Iterable[Entry], folder: Path) -> dict[tuple[str, str], Entry]:
+    """Return the last line of each item, and what promises add to it that were kept without a line to say so."""
+    known: dict[tuple[str, str], Entry] = {}
+    promises: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        if entry.get("status") == PROMISED:
+            promises[_key(entry)] = entry
+            continue
+        if entry.get("status") != "failed":
+            promises.pop(_key(entry), None)
+        known[_key(entry)] = entry
+    for key, made in promises.items():
+        if _is_kept(made, folder):
+            known[key] = _with_promise(known.get(key), made)
+    return known
+
+
+def _with_promise(said: Entry | None, made: Entry) -> Entry:
+    """Return the line of an output that lies there as promised, where what was said last is nothing, or a failure."""
+    if said is None or said["status"] != "failed":
+        return {**made, **FULFILLED}
+    return {**said, "output": made["output"], "trace": made["trace"]}
+
+
+def _is_kept(entry: Entry, folder: Path) -> bool:
+    trace = _trace(entry.get("trace") or {})
+    return bool(trace.state) and state_of(folder / str(entry.get("output")), trace.kinds) == trace.state
 
 
 def _key(entry: Mapping[str, Any]) -> tuple[str, str]:
@@ -160,6 +217,7 @@ def _rows(entries: Iterable[Entry]) -> str:
 def _append(path: Path, text: str) -> None:
     """Append to a file in one call, and see it to the disk; opened anew, since another run may have replaced it."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab", buffering=0) as file:
             file.write(text.encode("utf-8", "backslashreplace"))
             os.fsync(file.fileno())

@@ -66,14 +66,14 @@ def upscale(path: str | Path | Sequence[str | Path], out: str | Path, **asked: U
     check_collisions(naming, items, "scale" if request.aim.scale is None else str(request.aim.scale).replace(",", "x"))
     record = _manifest(course.manifest or course.skip_existing, inputs, out)
     treatment = _treatment(request, naming, _manner(request, items, {"path": path, "out": out, **asked}))
+    unfinished = course.dry_run or request.keeping.shard is not None
     treatment = replace(
         treatment,
         asked=decisive(asked),
-        traced=record is not None,
+        record=None if record is None or unfinished else record.path,
         earlier=record.earlier() if record and course.skip_existing and not request.placing.overwrite else None,
         again=course.again or inputs.named,
     )
-    unfinished = course.dry_run or request.keeping.shard is not None
     copying = None if request.keeping.shard is not None else _copying(request, inputs, out, found)
     batch = Batch(treatment, None if unfinished else record, course.progress or _silent, course.workers, copying)
     results = batch.treat_one(found) if _is_one(found) else batch.treat_all(found)

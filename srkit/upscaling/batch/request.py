@@ -222,7 +222,8 @@ DEFAULTS = {name: parameter.default for names in ARGUMENTS.values() for name, pa
 def decisive(asked: Mapping[str, Any]) -> str:
     """Return in words what of the arguments makes other outputs, beside what every item's result tells itself.
 
-    One at its default does not, nor did it before it was there.
+    One at its default does not, nor did it before it was there; the command line's ``auto`` is Python's None.
     """
-    names = asked.keys() - WAYS - TOLD_BY_ITEM
-    return str(sorted((name, str(asked[name])) for name in names if asked[name] != DEFAULTS[name]))
+    given = {name: None if value == "auto" else value for name, value in asked.items()}
+    names = given.keys() - WAYS - TOLD_BY_ITEM
+    return str(sorted((name, str(given[name])) for name in names if given[name] != DEFAULTS[name]))

@@ -45,6 +45,8 @@ class Batch:
     def _noted(self, results: Generator[Numbered, None, None], found: Found) -> list[ItemResult]:
         """Write each result down as soon as it is there, and return them in the order of what was found."""
         kept: dict[int, ItemResult] = {}
+        if self.manifest is not None:
+            self.manifest.begin()
         with closing(results):
             for number, result in chain(results, self._copied(found, kept)):
                 kept[number] = result

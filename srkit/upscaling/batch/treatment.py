@@ -14,7 +14,7 @@ from srkit.grid import ROLES
 from srkit.image import Source
 from srkit.plugins import inspect_source, open_source
 from srkit.upscaling.batch.identity import Trace, identity_of, stamp_of, work_of
-from srkit.upscaling.batch.manifest import Earlier
+from srkit.upscaling.batch.manifest import Earlier, promise
 from srkit.upscaling.batch.report import ItemResult
 from srkit.upscaling.enlarging.engine import Step
 from srkit.upscaling.making.charting import map_targets
@@ -45,8 +45,8 @@ class Treatment:
         Which output grid is wanted.
     asked
         All that was asked for beside model, scale and options, and that changes outputs.
-    traced
-        Whether results say by what their outputs are known again.
+    record
+        The manifest in which an output is promised before it appears. Results then say by what it is known again.
     earlier
         Outputs that need not be made again; None to make all.
     again
@@ -59,7 +59,7 @@ class Treatment:
     manner: Manner
     aim: Aim = Aim()  # noqa: RUF009  a frozen value
     asked: str = ""
-    traced: bool = False
+    record: Path | None = None
     earlier: Earlier | None = None
     again: bool = True
 
@@ -100,18 +100,38 @@ class Treatment:
         manner = replace(self.manner, step=step, shape=shape)
         order = Order(self.session, item, source, enlarger, target, manner)
         if manner.keeping.resume and not manner.disk.overwrite and is_there(target, item):
-            if not manner.fidelity.maps or all(place.is_file() for place in map_targets(order)):
-                return _skipped(item, ALREADY_THERE, target)
-            return self._result(order, scale, with_maps_alone(order), None)
+            return self._kept(order, scale, ALREADY_THERE, None)
         work = work_of(enlarger, self.session.chosen(item.domain), self.asked)
         done = None if self.earlier is None else self.earlier.untouched(target)
         if done is not None and done.is_of(item, work):
-            return _skipped(item, ALREADY_DONE, target)
+            return self._kept(order, scale, ALREADY_DONE, done.trace)
         disk = replace(manner.disk, overwrite=manner.disk.overwrite or done is not None)
         check_target(target, item, disk.inputs, overwrite=disk.overwrite)
-        trace = Trace(identity_of(item), stamp_of(item), work) if self.traced and not manner.dry_run else None
-        product = fulfilled(order.with_disk(disk))
-        return self._result(order, scale, replace(product, findings=(*findings, *product.findings)), trace)
+        return self._made(order.with_disk(disk), scale, tuple(findings), work)
+
+    def _kept(self, order: Order, scale: str, reason: str, trace: Trace | None) -> ItemResult:
+        """Return the result of an output that stays; maps that are missing beside it are made."""
+        manner = order.manner
+        if manner.dry_run or not manner.fidelity.maps or all(place.is_file() for place in map_targets(order)):
+            return _skipped(order.item, reason, order.target)
+        return self._result(order, scale, with_maps_alone(order), trace)
+
+    def _made(self, order: Order, scale: str, findings: tuple[Finding, ...], work: str) -> ItemResult:
+        """Make an output, and promise it in the manifest before it appears: then a run that is killed left word."""
+        item, record = order.item, self.record
+        if record is None or order.manner.dry_run:
+            product = fulfilled(order)
+            return self._result(order, scale, replace(product, findings=(*findings, *product.findings)), None)
+        trace = Trace(identity_of(item), stamp_of(item), work)
+
+        def result(product: Product, place: Path) -> ItemResult:
+            known = None if product.shard else trace.left(place, product.kinds)
+            return self._result(order, scale, replace(product, findings=(*findings, *product.findings)), known)
+
+        def told(product: Product, staged: Path) -> None:
+            promise(record, result(product, staged))
+
+        return result(fulfilled(replace(order, manner=replace(order.manner, promise=told))), order.target)
 
     def _result(self, order: Order, scale: str, product: Product, trace: Trace | None) -> ItemResult:
         item, enlarger, target, shard = order.item, order.enlarger, order.target, product.shard
@@ -134,7 +154,7 @@ class Treatment:
             maps=product.maps,
             normalizer=product.normalizer,
             clipped=product.clipped,
-            trace=None if trace is None or shard else trace.left(target, product.kinds),
+            trace=trace,
         )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from srkit.upscaling.enlarging.engine import Step
 from srkit.upscaling.fidelity.demand import Fidelity
@@ -12,6 +13,9 @@ from srkit.upscaling.making.naming import FileId
 from srkit.upscaling.making.shard import MERGE, Shard
 from srkit.upscaling.planning.region import Region
 from srkit.upscaling.routing.route import Wishes
+
+if TYPE_CHECKING:
+    from srkit.upscaling.making.production import Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,9 @@ class Manner:
         Told (tiles done, tiles in all).
     dry_run
         Only tell what would be done.
+    promise
+        Told (what was made, where it is staged) right before an output appears under its name, so that it is known
+        whatever happens then.
     """
 
     disk: Disk = Disk()
@@ -94,3 +101,4 @@ class Manner:
     shape: tuple[int, ...] | None = None
     step: Step | None = None
     dry_run: bool = False
+    promise: Callable[[Product, Path], None] | None = None

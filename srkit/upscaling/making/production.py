@@ -76,20 +76,21 @@ def produce(order: Order) -> Product:
         agreement = overlapped(job, plan, lambda job: _write(output, job, ready.compared, manner))
         written = Written(sink.slab, output.checksums, sink.lossless)
         findings = verify(order.session, order.item, ready.part, staged=staging.path, plan=plan, written=written)
-        kinds = staging.kinds
+        found = () if agreement is None else agreement.findings()
+        product = Product(
+            (*ready.findings, *tight, *findings, *found),
+            job.route,
+            staging.kinds,
+            agreement,
+            normalizer=plan.provenance.normalizer,
+            clipped=output.clipped,
+        )
+        if manner.promise is not None:
+            manner.promise(product, staging.path)
         staging.publish(getattr(sink, "side_files", ()))
     if journal is not None:
         journal.remove()
-    found = () if agreement is None else agreement.findings()
-    spec = plan.provenance.normalizer
-    return Product(
-        (*ready.findings, *tight, *findings, *found),
-        job.route,
-        kinds,
-        agreement,
-        normalizer=spec,
-        clipped=output.clipped,
-    )
+    return product
 
 
 def foreseen(order: Order) -> Product:

@@ -17,9 +17,9 @@ from upscaling_toys import integer_enlarger, save
 
 from srkit.errors import UsageError
 from srkit.grid import Scale
-from srkit.plugins import Plugins
+from srkit.plugins import Plugins, load_plugins
 from srkit.upscaling import ItemResult, upscale
-from srkit.upscaling.batch.manifest import COLUMNS, SCHEMA, Manifest
+from srkit.upscaling.batch.manifest import COLUMNS, PROMISED, SCHEMA, Manifest
 from srkit.upscaling.making.naming import MANIFEST
 
 TABLE = "srkit-manifest.csv"
@@ -259,11 +259,77 @@ upscale({path!r}, {out!r}, model="nearest", manifest=True, progress=killed,
 def test_a_killed_run_leaves_what_it_knew(plugins: Plugins, tree: Path, tmp_path: Path) -> None:
     code = KILLED.format(tests=str(Path(__file__).parents[1]), path=str(tree), out=str(tmp_path / "out"))
     subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
-    assert [line["output"] for line in lines_of(tmp_path / "out")] == [None, "a.npy", "x/b.npy"]
+    told = [line["output"] for line in lines_of(tmp_path / "out") if line["status"] != PROMISED]
+    assert told == [None, "a.npy", "x/b.npy"]
     assert [row["output"] for row in rows_of(tmp_path / "out")] == ["", "a.npy", "x/b.npy"]
     statuses = run(plugins, tree, tmp_path / "out", skip_existing=True)
     assert statuses["a.npy"][0] == "skipped"
     assert statuses["c.npy"][0] == "done"
+
+
+KILLED_AT_THE_LINE = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+import srkit
+
+@srkit.hookimpl
+def srkit_domains():
+    return [srkit.Domain("npy", "NumPy arrays")]
+
+@srkit.hookimpl
+def srkit_discover(root):
+    for path, folder in srkit.files_below(root):
+        if path.suffix == ".npy":
+            yield srkit.Item((path,), "npy", folder=folder, stem=path.stem, suffix=".npy")
+
+@srkit.hookimpl
+def srkit_open(domain, item):
+    return Array(np.load(item.path)[np.newaxis]) if domain == "npy" else None
+
+@srkit.hookimpl
+def srkit_create(domain, target, plan):
+    return Sink(target, plan) if domain == "npy" else None
+
+class Array(srkit.ArraySource):
+    def close(self):
+        super().close()
+        if os.environ.get("DIE") == "after" and Path(os.environ["OUTPUT"]).exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+class Sink(srkit.ArraySink):
+    @property
+    def side_files(self):
+        if os.environ.get("DIE") == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return ()
+
+    def save(self, target, stored):
+        np.save(target, stored[0])
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "workers", "status"), [("after", 1, "skipped"), ("before", 1, "done"), ("after", 2, "skipped")]
+)
+def test_an_output_that_appeared_right_before_a_kill_is_known(
+    tmp_path: Path, rng: np.random.Generator, moment: str, workers: int, status: str
+) -> None:
+    """The process that makes it dies once the output is there and no line says so, or right before it appears."""
+    for name in ("a", "b"):
+        save(tmp_path / "in" / f"{name}.npy", rng.integers(0, 1000, (9, 8), dtype=np.uint16))
+    plugin, out = tmp_path / "plugin.py", tmp_path / "out"
+    plugin.write_text(KILLED_AT_THE_LINE)
+    words = ["--plugin", plugin, "upscale", tmp_path / "in", "--out", out, "--model", "nearest", "--workers", workers]
+    told = {**os.environ, "SRKIT_PLUGINS": "", "OUTPUT": str(out / "a.npy"), "DIE": moment}
+    subprocess.run([sys.executable, "-m", "srkit", *map(str, words)], env=told, check=False, timeout=120)
+    assert (out / "a.npy").exists() is (moment == "after")
+
+    plugins = load_plugins([plugin], environment={"SRKIT_PLUGINS": ""})
+    assert run(plugins, tmp_path / "in", out, skip_existing=True)["a.npy"][0] == status
+    assert [(line["status"], line["output"]) for line in lines_of(out)] == [("done", "a.npy"), ("done", "b.npy")]
+    again = run(plugins, tmp_path / "in", out, skip_existing=True)
+    assert [status for status, _ in again.values()] == ["skipped", "skipped"]
 
 
 def test_names_that_are_no_text_are_kept(plugins: Plugins, tree: Path, tmp_path: Path) -> None:

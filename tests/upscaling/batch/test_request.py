@@ -44,6 +44,10 @@ def test_what_changes_outputs_tells_work_apart() -> None:
     assert decisive({"strength": 0.5, "workers": 3, "model": "m"}) == "[('strength', '0.5')]"
 
 
+def test_what_the_command_line_and_python_leave_to_srkit_is_the_same_work() -> None:
+    assert decisive({"precision": "auto", "backend": None}) == decisive({})
+
+
 def test_an_argument_that_is_none_is_told_of(plugins: Plugins) -> None:
     with pytest.raises(TypeError, match="did you mean 'scale'"):
         upscale("in.npy", "out.npy", skale=2)  # type: ignore[call-arg]
