@@ -65,9 +65,10 @@ class Aim:
         shape = list(source.grid.shape)
         for role, spacing in wanted.items():
             axis = source.roles[role]
-            shape[axis] = _samples(shape[axis], source.grid.spacing[axis], spacing, role)
+            shape[axis] = max(1, round(shape[axis] * source.grid.spacing[axis] / spacing))
             if shape[axis] != source.grid.shape[axis] and axis in source.fixed_axes:
                 raise InputError(f"axis {role} cannot be scaled: {source.fixed_axes[axis]}")
+            _check_finer(source.grid.spacing[axis], spacing, role)
         return tuple(shape)
 
     def _per_role(self, source: Source) -> dict[Role, float] | None:
@@ -118,10 +119,9 @@ def parse_spacing(text: SpacingLike) -> tuple[float, ...]:
     )
 
 
-def _samples(length: int, spacing: float, wanted: float, role: Role) -> int:
-    if length * spacing / wanted > MOST * length:
+def _check_finer(spacing: float, wanted: float, role: Role) -> None:
+    if spacing / wanted > MOST:
         raise UsageError(
             f"a spacing of {wanted:g} is more than {MOST} times finer than the {spacing:g} between {role}s; "
             "is it in the image's units?"
         )
-    return max(1, round(length * spacing / wanted))

@@ -88,6 +88,13 @@ def test_micrometres_for_millimetres_are_noticed() -> None:
         Aim.of_call(spacing=0.001).shape(volume((5, 6, 7), (1, 1, 1)))
 
 
+def test_what_keeps_an_axis_from_being_scaled_is_told_before_how_far_it_would_be() -> None:
+    source = volume((5, 6, 7), (100, 1, 1))
+    source.fixed_axes = {0: "the slices lie unevenly"}
+    with pytest.raises(InputError, match="slices lie unevenly"):
+        Aim.of_call(isotropic=True).shape(source)
+
+
 def test_an_axis_that_the_image_has_not_is_refused() -> None:
     flat = ArraySource(np.zeros((1, 8, 8), np.uint8), grid=Grid((8, 8), np.diag([2.0, 2.0, 1.0]), "EPSG:3857"))
     assert Aim.of_call(spacing="1,1").shape(flat) == (16, 16)
