@@ -11,7 +11,7 @@ from srkit import Finding
 from srkit_satellite.bands import FEW_LEVELS, sampled
 from srkit_satellite.domain import MAX_PIXELS
 from srkit_satellite.georeference import is_kept, says_nothing
-from srkit_satellite.opening import GDAL_ERRORS
+from srkit_satellite.opening import GDAL_ERRORS, allowed_cache
 from srkit_satellite.salvage import Salvaged
 from srkit_satellite.source import RasterSource
 from srkit_satellite.suspicions import bands_in_words, suspicions_of
@@ -50,6 +50,7 @@ def _findings(source: RasterSource) -> list[Finding]:
         *_on_types(source),
         *_on_broken(source.dataset),
         *_on_sparse(source),
+        *_on_cache(source),
         *_on_origin(source),
         *_on_container(source.dataset),
     ]
@@ -159,6 +160,15 @@ def _on_sparse(source: RasterSource) -> Iterator[Finding]:
         share = 100 * missing / len(numbers)
         text = f"{share:.0f} % of its blocks were never written; they read as 0 and count as measured, since no nodata "
         yield Finding("warning", f"{text}is stated (gdal_edit.py -a_nodata 0)", "V10")
+
+
+def _on_cache(source: RasterSource) -> Iterator[Finding]:
+    """Yield a warning where GDAL may not keep one row of blocks: tiles side by side are cut from the same ones."""
+    needed, allowed = source.row_of_blocks, allowed_cache()
+    if needed > allowed:
+        text = f"a row of its blocks takes {needed / 2**20:.1f} MiB, and GDAL may keep {allowed / 2**20:.1f} MiB; "
+        advice = "each will be decoded many times: set GDAL_CACHEMAX higher, or rewrite the raster in tiles"
+        yield Finding("warning", text + advice, "T5")
 
 
 def _on_broken(dataset: Any) -> Iterator[Finding]:

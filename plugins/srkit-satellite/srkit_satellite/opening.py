@@ -201,6 +201,7 @@ def interleave_of(dataset: Any) -> str | None:
 
 
 LEAST_CACHE = 64 * 2**20
+MEBIBYTES_BELOW = 100_000
 _provided: dict[str, int] = {}
 
 
@@ -211,8 +212,25 @@ def provide_cache(needed: int) -> None:
     GDAL has one cache per process; it is only ever enlarged. Its own default, a twentieth of the machine's memory, is
     not a need: it would fill up with blocks that nobody reads again. A GDAL_CACHEMAX of the environment is kept.
     """
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**32
-    wanted = max(LEAST_CACHE, min(needed, memory // 8))
+    wanted = max(LEAST_CACHE, min(needed, _machine_memory() // 8))
     if "GDAL_CACHEMAX" not in os.environ and wanted > _provided.get("bytes", 0):
         set_gdal_config("GDAL_CACHEMAX", wanted)  # rasterio hands the number to GDAL as bytes, however small
         _provided["bytes"] = wanted
+
+
+def allowed_cache() -> int:
+    """Return how many bytes of blocks GDAL may keep at most: what the environment says, or an eighth of the memory.
+
+    GDAL takes GDAL_CACHEMAX for a share (``5%``), for mebibytes below 100,000, and for bytes from there on.
+    """
+    said = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", os.environ.get("GDAL_CACHEMAX", ""))
+    if said is None:
+        return max(LEAST_CACHE, _machine_memory() // 8)
+    number = float(said[1])
+    if said[2]:
+        return int(_machine_memory() * number / 100)
+    return int(number * 2**20 if number < MEBIBYTES_BELOW else number)
+
+
+def _machine_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**32

@@ -135,6 +135,11 @@ class RasterSource:
         striped = width >= self.dataset.width
         return int(self.slab.size + height if striped else 2 * height)
 
+    @property
+    def row_of_blocks(self) -> int:
+        """Bytes of the blocks that one row of pixels is in."""
+        return self._bytes_of_rows(int(self.dataset.block_shapes[0][0]))
+
     def _bytes_of_rows(self, rows: int) -> int:
         return int(rows * self.dataset.width * self.dataset.count * itemsize_of(self.dataset))
 
