@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import srkit
-from srkit.demo.run import BASELINES, FACTOR, SCALE, DemoResult, Shown
+from srkit.demo.run import FACTOR, SCALE, DemoResult, Shown, trained_name
 from srkit.demo.views import Plane, plane_of
 from srkit.evaluation import EvaluationTable
 from srkit.networks.interpolation import KINDS
@@ -27,9 +27,21 @@ NOTES = (
     "Where no higher-resolution original exists (the whole T1 volume, the DICOM series, the scene) there is nothing to "
     "measure against. Detail beyond the input is the network's guess. It may be wrong, and it is no basis for a "
     "diagnosis or a measurement.",
-    "The scene is interpolated: no trained model ships with srkit yet. It shows that georeferencing, nodata and "
-    "storage survive, not that the scene gained information.",
 )
+
+
+INTERPOLATED = (
+    "The scene is interpolated: no model for it is at hand. It shows that georeferencing, nodata and storage survive, "
+    "not that the scene gained information."
+)
+
+
+def notes_of(result: DemoResult) -> tuple[str, ...]:
+    """Return what a reader must know, according to which models there were."""
+    shipped = sorted(set(result.at_hand.values()))
+    scene = any(shown.sample.job == "interpolate" and shown.result.model in KINDS for shown in result.shown)
+    cards = f"What {' and '.join(shipped)} learnt from, and how far they can be trusted, `srkit models show` tells."
+    return (*NOTES, *([INTERPOLATED] if scene else []), *([cards] if shipped else []))
 
 
 def demo_page(result: DemoResult) -> Page:
@@ -41,7 +53,7 @@ def demo_page(result: DemoResult) -> Page:
         lead="Everything below was made on this machine a moment ago, from real images that come inside Python "
         "packages: a small model was trained, applied, and each output read back and verified before it appeared.",
         sections=(*sections, _outputs(result)),
-        notes=NOTES,
+        notes=notes_of(result),
         foot=f"Written by srkit {srkit.__version__}. This page holds all of its pictures; it loads nothing.",
     )
 
@@ -67,8 +79,9 @@ def _figures(result: DemoResult) -> Section:
 def _psnr_table(sample: Sample, table: EvaluationTable) -> Table:
     found = figures_of(table)
     best = max(range(len(found)), key=lambda i: found[i][1])
+    trained = trained_name(sample.domain)
     rows = tuple(
-        (name if name in KINDS else f"{name} (trained here)", f"{psnr:.2f}", f"{ssim:.4f}")
+        (f"{name} (trained here)" if name == trained else name, f"{psnr:.2f}", f"{ssim:.4f}")
         for name, psnr, ssim in found
     )
     head = ("enlarged by", "PSNR, dB", "SSIM")
@@ -88,7 +101,7 @@ def _shown(plugins: Plugins, shown: Shown) -> Section:
         picture_of(before.values, window, caption="input, its own pixels", spacing=before.spacing),
         picture_of(after.values, window, caption=f"output by {how}", spacing=after.spacing),
     )
-    strip = _strip(plugins, shown, before, after) if shown.baseline is not None else ()
+    strip = _strip(plugins, shown, before, after) if shown.beside else ()
     findings = [f.text for f in result.findings if f.level == "warning"]
     said = (f"srkit says: {'; '.join(findings)}.",) if findings else ()
     return Section(sample.title, (sample.story, *said, comparison, *strip))
@@ -99,18 +112,21 @@ def _plane(plugins: Plugins, path: Path, sample: Sample, scale: int) -> Plane:
 
 
 def _strip(plugins: Plugins, shown: Shown, before: Plane, after: Plane) -> tuple[Strip, ...]:
-    """Return the same detail of input, interpolation, output and original, side by side."""
-    if shown.baseline is None:
-        return ()
+    """Return the same detail of input, other outputs, output and original, side by side."""
     sample = shown.sample
-    planes = (
+    others = [(_made_by(name), _plane(plugins, path, sample, FACTOR), FACTOR) for name, path in shown.beside]
+    planes: list[tuple[str, Plane, int]] = [
         ("input", before, 1),
-        (f"{BASELINES[0]} interpolation", _plane(plugins, shown.baseline, sample, FACTOR), FACTOR),
-        ("output of the model", after, FACTOR),
-        ("original, which no model saw", _plane(plugins, sample.path, sample, FACTOR), FACTOR),
-    )
+        *others,
+        (_made_by(shown.result.model), after, FACTOR),
+        ("original", _plane(plugins, sample.path, sample, FACTOR), FACTOR),
+    ]
     window = shared_window(planes[-1][1].values)
     return (Strip(tuple(detail(plane, window, caption, scale) for caption, plane, scale in planes)),)
+
+
+def _made_by(name: str) -> str:
+    return f"{name} interpolation" if name in KINDS else f"output of {name}"
 
 
 def detail(plane: Plane, window: Levels, caption: str, scale: int) -> Picture:

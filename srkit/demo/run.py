@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from srkit import api
-from srkit.demo.collection import collect_samples, write_degraded
-from srkit.errors import SrkitError, UsageError
+from srkit.demo.collection import collect_samples, open_at, write_degraded
+from srkit.errors import ModelError, SrkitError, UsageError
 from srkit.grid import Scale
 from srkit.plugins import Plugins, load_plugins
 from srkit.samples import Sample, SampleMaker
+from srkit.upscaling.planning.shelf import EnlargerShelf
 
 if TYPE_CHECKING:
     from srkit.evaluation import EvaluationTable
@@ -43,6 +44,8 @@ RECIPE = (
 TRIAL, FEWEST, MOST = 30, 200, 1500
 SECONDS = 60.0  # of training, on whatever machine this is
 BASELINES = ("bspline", "bicubic")
+ENLARGED = ("reference", "upscale", "interpolate")
+"""Jobs of samples that are enlarged."""
 
 
 Bar = Callable[[str], AbstractContextManager[api.Progress]]
@@ -54,23 +57,31 @@ def _no_bar(label: str) -> AbstractContextManager[api.Progress]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One sample that was upscaled: `source` is the file that was, `scale` what it was enlarged by."""
+    """One sample that was upscaled: `source` is the file that was.
+
+    `beside` holds other outputs of it to compare with, by what made them.
+    """
 
     sample: Sample
     source: Path
     result: ItemResult
-    baseline: Path | None = None
+    beside: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What came of it. `refused` holds samples that were inspected, and what upscaling said about them."""
+    """What came of it.
+
+    `at_hand` names the models that were there before, by domain; `inspected` holds samples that were inspected, and
+    what upscaling said about them.
+    """
 
     folder: Path
     training: TrainResult | None = None
     shown: tuple[Shown, ...] = ()
     tables: tuple[tuple[Sample, EvaluationTable], ...] = ()
     inspected: tuple[tuple[Sample, ItemInspection, str], ...] = ()
+    at_hand: Mapping[str, str] = field(default_factory=dict)
     plugins: Plugins = field(default_factory=load_plugins)
 
 
@@ -85,6 +96,8 @@ def demonstrate(
 ) -> DemoResult:
     """Train, upscale, verify and compare on all samples; everything lies below `folder` afterwards.
 
+    What is enlarged gets the model at hand that `upscale` chooses by itself, where there is one; else that trained
+    here, or bicubic interpolation. The sample held out of training gets all of them.
     `steps` is how long to train; None: about a minute by this machine's pace.
     `bar` gives a progress callable for a job of the given label; `makers` replaces those that plugins offer.
     Raises SrkitError where a job fails.
@@ -96,17 +109,25 @@ def demonstrate(
     result = DemoResult(folder, plugins=run.plugins)
     for sample in (s for s in samples if s.job == "train"):
         result = replace(result, training=run.train(sample, steps))
-    model = str(result.training.best or result.training.model) if result.training else None
+    trained = str(result.training.best or result.training.model) if result.training else None
     for sample in samples:
-        if sample.job in ("reference", "upscale", "interpolate"):
-            own_model = "bicubic" if sample.job == "interpolate" or model is None else model
-            result = replace(result, shown=(*result.shown, run.upscale(sample, own_model)))
-        if sample.job in ("reference", "interpolate"):
-            models = (model,) if sample.job == "reference" and model else ()
-            result = replace(result, tables=(*result.tables, (sample, run.evaluate(sample, models))))
+        if sample.job in ENLARGED:
+            shipped = run.at_hand(sample)
+            result = replace(result, at_hand={**result.at_hand, **({sample.domain: shipped} if shipped else {})})
+            own = trained if sample.job in ("reference", "upscale") else None
+            models = [model for model in (own, shipped) if model]
+            result = replace(result, shown=(*result.shown, run.upscale(sample, models or ["bicubic"])))
+            if sample.job != "upscale":
+                known = models if sample.job == "reference" else models[-1:]
+                result = replace(result, tables=(*result.tables, (sample, run.evaluate(sample, known))))
         if sample.job == "inspect":
             result = replace(result, inspected=(*result.inspected, run.look_at(sample)))
     return result
+
+
+def trained_name(domain: str) -> str:
+    """Return the name of the model that is trained for a domain."""
+    return f"demo-{domain}-x{FACTOR}"
 
 
 def _clear(folder: Path, *, overwrite: bool) -> None:
@@ -151,7 +172,7 @@ class _Run:
     def _trained(self, sample: Sample, steps: int, out: Path, progress: api.Progress) -> TrainResult:
         overrides = (
             *RECIPE,
-            f"name=demo-{sample.domain}-x{FACTOR}",
+            f"name={trained_name(sample.domain)}",
             f"scale={FACTOR}",
             f"data.split_file={sample.path / 'split.csv'}",
             f"phases.0.steps={steps}",
@@ -166,18 +187,28 @@ class _Run:
             progress=progress,
         )
 
-    def upscale(self, sample: Sample, model: str) -> Shown:
-        """Upscale a sample; a reference is degraded first, and interpolated as well, to be compared."""
-        source = sample.path
-        outputs = self.folder / "outputs"
-        if sample.job == "reference":
-            coarse = self.folder / "data" / f"{sample.domain}-degraded" / sample.path.name
-            source = write_degraded(self.plugins, sample, coarse, SCALE)
-        result = self._upscaled(sample, source, outputs / _slug(sample.title), model)
-        if sample.job != "reference" or model in BASELINES:
-            return Shown(sample, source, result)
-        interpolated = self._upscaled(sample, source, outputs / f"{_slug(sample.title)}-{BASELINES[0]}", BASELINES[0])
-        return Shown(sample, source, result, interpolated.output)
+    def at_hand(self, sample: Sample) -> str | None:
+        """Return the name of the model that `upscale` chooses by itself for a sample; None where none fits."""
+        try:
+            with closing(open_at(self.plugins, sample.path, sample.domain)) as source:
+                return EnlargerShelf(self.plugins, None, SCALE).choose(sample.domain, source).name
+        except ModelError:
+            return None
+
+    def upscale(self, sample: Sample, models: Sequence[str]) -> Shown:
+        """Upscale a sample by the last of `models`; a reference, degraded first, by the first and the others beside."""
+        outputs, slug = self.folder / "outputs", _slug(sample.title)
+        if sample.job != "reference":
+            return Shown(sample, sample.path, self._upscaled(sample, sample.path, outputs / slug, models[-1]))
+        coarse = self.folder / "data" / f"{sample.domain}-degraded" / sample.path.name
+        source = write_degraded(self.plugins, sample, coarse, SCALE)
+        result = self._upscaled(sample, source, outputs / slug, models[0])
+        beside = []
+        for name in (BASELINES[0], *models[1:]):
+            if name != models[0]:
+                other = self._upscaled(sample, source, outputs / f"{slug}-{name}", name)
+                beside += [(other.model, other.output)] if other.output else []
+        return Shown(sample, source, result, tuple(beside))
 
     def _upscaled(self, sample: Sample, source: Path, out: Path, model: str) -> ItemResult:
         with self.bar(f"upscaling {sample.title}") as progress:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from srkit.demo.collection import collect_samples, item_at, open_at, write_degra
 from srkit.demo.views import plane_of
 from srkit.errors import InputError, MissingRequirementError, UsageError
 from srkit.grid import Scale
+from srkit.models.file import ModelInfo, save_model
+from srkit.networks.srresnet import SRResNet
 from srkit.plugins import Plugins
 from srkit.report import write_page
 from srkit.testing import plugins_with
@@ -52,7 +55,9 @@ def scene(seed: int) -> np.ndarray:
 
 
 @pytest.fixture
-def plugins(tmp_path: Path) -> Plugins:
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugins:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "none"))
+    monkeypatch.delenv("SRKIT_MODELS", raising=False)
     path = tmp_path / "npy_plugin.py"
     path.write_text(PLUGIN, encoding="utf-8")
     return plugins_with(path)
@@ -88,9 +93,47 @@ def test_all_samples_are_shown_and_measured(tmp_path: Path, plugins: Plugins, mo
 
     write_page(out / "index.html", demo_page(result))
     page = (out / "index.html").read_text(encoding="utf-8")
-    for text in ("Waves held out", "Made here &lt;too&gt;.", "of the same volume", "bspline", "Not an image"):
+    for text in (
+        "The scene is interpolated",
+        "Waves held out",
+        "Made here &lt;too&gt;.",
+        "of the same volume",
+        "bspline",
+        "Not an image",
+    ):
         assert text in page
     assert page.count('type="range"') == 3
+    assert page.count("(trained here)") == 1
+
+
+def test_a_model_at_hand_is_used_and_shown_beside_the_one_trained_here(
+    tmp_path: Path, plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRKIT_MODELS", str(tmp_path / "shelf"))
+    shape: dict[str, Any] = {"features": 4, "blocks": 1, "head_kernel": 3, "skip": "bicubic"}
+    network = SRResNet(channels=1, scale=2, **shape)
+    info = ModelInfo(
+        "npy-x2",
+        "npy",
+        "srresnet",
+        Scale(2, 2),
+        ("row", "column"),
+        1,
+        shape,
+        normalizer={"kind": "range", "low": 0, "high": 255},
+        halo=network.halo,
+    )
+    (tmp_path / "shelf").mkdir()
+    save_model(tmp_path / "shelf" / "npy-x2.safetensors", network, info)
+    result = demonstrate(tmp_path / "out", steps=2, plugins=plugins, makers=[make_samples])
+    assert [shown.result.model for shown in result.shown] == ["demo-npy-x2", "npy-x2", "npy-x2"]
+    assert [name for name, _ in result.shown[0].beside] == ["bspline", "npy-x2"]
+    assert [table.models[:2] for _, table in result.tables] == [("demo-npy-x2", "npy-x2"), ("npy-x2", "bspline")]
+    write_page(tmp_path / "out" / "index.html", demo_page(result))
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "output of npy-x2" in page
+    assert "What npy-x2 learnt from" in page
+    assert "The scene is interpolated" not in page
     assert page.count("(trained here)") == 1
 
 
