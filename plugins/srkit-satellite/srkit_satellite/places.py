@@ -15,6 +15,7 @@ from rasterio.warp import transform as transform_points
 from srkit_satellite.georeference import Georeference
 from srkit_satellite.opening import GDAL_ERRORS
 
+Degrees = np.ndarray[Any, Any]
 CELL_DEGREES = 0.1
 """Height of a map cell, about 11 km."""
 
@@ -54,22 +55,43 @@ def footprint_of(dataset: Any, tied: Georeference) -> Footprint | None:
     return Footprint(float(latitudes.min()), float(latitudes.max()), west, float(np.ptp(east_of_first)))
 
 
-def _degrees(dataset: Any, tied: Georeference) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def corners_of(shape: tuple[int, int], tied: Georeference) -> list[tuple[float, float]] | None:
+    """Return longitude and latitude of the outer corners of an image of `shape` (rows, columns), counter-clockwise.
+
+    None where they cannot be said, as where control points lie anywhere.
+    """
+    rows, columns = shape
+    down, across = np.array([0.0, rows, rows, 0.0]), np.array([0.0, 0.0, columns, columns])
+    try:
+        longitudes, latitudes = _on_earth(tied, across, down)
+    except (*GDAL_ERRORS, ValueError):
+        return None
+    if not longitudes.size or not np.isfinite([longitudes, latitudes]).all():
+        return None
+    twice_area = np.sum(longitudes * np.roll(latitudes, -1) - np.roll(longitudes, -1) * latitudes)
+    order = slice(None) if twice_area > 0 else slice(None, None, -1)
+    return list(zip(longitudes[order].tolist(), latitudes[order].tolist(), strict=True))
+
+
+def _degrees(dataset: Any, tied: Georeference) -> tuple[Degrees, Degrees]:
     """Return longitudes and latitudes of points along the border."""
-    empty = np.empty(0)
+    if tied.transform is None and tied.gcps and tied.gcp_crs is not None:
+        points = transform_points(tied.gcp_crs, "EPSG:4326", [p.x for p in tied.gcps], [p.y for p in tied.gcps])
+        return np.asarray(points[0], dtype=np.float64), np.asarray(points[1], dtype=np.float64)
+    return _on_earth(tied, *_border(dataset.width, dataset.height))
+
+
+def _on_earth(tied: Georeference, columns: Degrees, rows: Degrees) -> tuple[Degrees, Degrees]:
+    """Return longitudes and latitudes of places in pixels, counted from the outer corner; none where nothing says."""
     if tied.transform is not None and tied.crs is not None:
-        columns, rows = _border(dataset.width, dataset.height)
         t = tied.transform
         x, y = t.a * columns + t.b * rows + t.c, t.d * columns + t.e * rows + t.f
         points = transform_points(tied.crs, "EPSG:4326", x, y)
-    elif tied.gcps and tied.gcp_crs is not None:
-        points = transform_points(tied.gcp_crs, "EPSG:4326", [p.x for p in tied.gcps], [p.y for p in tied.gcps])
     elif tied.rpcs is not None:
-        columns, rows = _border(dataset.width, dataset.height)
         with RPCTransformer(tied.rpcs) as model:
             points = model.xy(rows, columns, offset="ul")
     else:
-        return empty, empty
+        return np.empty(0), np.empty(0)
     return np.asarray(points[0], dtype=np.float64), np.asarray(points[1], dtype=np.float64)
 
 

@@ -7,7 +7,7 @@ processing 1.1.0. An item must have a date; none is guessed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from srkit import UsageError
 from srkit_satellite.blueprint import BandBlueprint, Blueprint
-from srkit_satellite.places import Footprint, footprint_of
+from srkit_satellite.places import Footprint, corners_of, footprint_of
 from srkit_satellite.source import RasterSource
 
 EXTENSIONS = tuple(
@@ -73,7 +73,7 @@ class StacItem:
             "stac_version": "1.0.0",
             "stac_extensions": list(EXTENSIONS),
             "id": target.stem,
-            **_placed(place),
+            **_placed(place, corners_of(blueprint.shape, blueprint.georeference)),
             "properties": {"datetime": self.taken, **_projected(blueprint), **_made(blueprint, agreement)},
             "links": [],
             "assets": {"image": {**asset, "raster:bands": bands}},
@@ -92,15 +92,15 @@ def said_moment(dataset: Any) -> str:
     return next((said[key] for key in MOMENTS if said.get(key)), f"{day}T{time}" if day else "")
 
 
-def _placed(place: Footprint | None) -> dict[str, Any]:
+def _placed(place: Footprint | None, corners: Sequence[tuple[float, float]] | None) -> dict[str, Any]:
     """Return geometry and box in degrees; an image across the date line has a box on each side."""
     if place is None:
         return {"geometry": None}
     east = place.west + place.width
     halves = [(place.west, min(east, 180.0)), (-180.0, east - 360)][: 1 if east <= 180 else 2]
-    rings = [
-        [[[w, place.south], [e, place.south], [e, place.north], [w, place.north], [w, place.south]]] for w, e in halves
-    ]
+    boxes = [[(w, place.south), (e, place.south), (e, place.north), (w, place.north)] for w, e in halves]
+    outlines = [corners] if corners and len(boxes) == 1 else boxes
+    rings = [[[list(point) for point in [*outline, outline[0]]]] for outline in outlines]
     kind, coordinates = ("Polygon", rings[0]) if len(rings) == 1 else ("MultiPolygon", rings)
     box = [place.west, place.south, halves[-1][1], place.north]
     return {"geometry": {"type": kind, "coordinates": coordinates}, "bbox": box}

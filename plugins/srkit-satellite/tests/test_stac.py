@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from rasterio.warp import transform_bounds
+from rasterio.warp import transform, transform_bounds
 
 from srkit.cli.app import run
 
@@ -40,7 +40,21 @@ def test_an_item_says_where_when_and_how(make, tmp_path):
     assert asset["raster:bands"][1] == {"name": "nir", "data_type": "uint16", "scale": 1e-4, "offset": 0, "nodata": 0}
     ring = np.array(item["geometry"]["coordinates"][0])
     assert (ring[0] == ring[-1]).all()
-    assert [*ring.min(axis=0), *ring.max(axis=0)] == item["bbox"]
+    assert [*ring.min(axis=0), *ring.max(axis=0)] == pytest.approx(item["bbox"], abs=1e-9)
+
+
+@pytest.mark.parametrize("angle", [30, -120])
+def test_the_outline_is_that_of_a_turned_image_and_no_box(make, tmp_path, angle):
+    turned = Affine(10, 0, 5e5, 0, -10, 5e6) @ Affine.rotation(angle)
+    path = make("scene.tif", VALUES, crs="EPSG:32633", transform=turned, edit=describe)
+    assert upscale(path, tmp_path / "sharp.tif", "--stac", "auto") == 0
+    item = json.loads((tmp_path / "sharp.json").read_text())
+    ring = np.array(item["geometry"]["coordinates"][0])
+    x, y = transform("EPSG:4326", "EPSG:32633", ring[:, 0], ring[:, 1])
+    corners = [turned @ corner for corner in ((0, 0), (0, 30), (40, 30), (40, 0))]
+    assert {tuple(point) for point in np.round([x, y], 3).T} == {tuple(point) for point in np.round(corners, 3)}
+    assert np.sum(ring[:-1, 0] * ring[1:, 1] - ring[1:, 0] * ring[:-1, 1]) > 0  # counter-clockwise, RFC 7946, 3.1.6
+    assert item["bbox"] == pytest.approx([*ring.min(axis=0), *ring.max(axis=0)], abs=1e-6)
 
 
 def test_maps_are_no_items(make, tmp_path):
