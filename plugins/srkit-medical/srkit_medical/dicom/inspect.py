@@ -42,7 +42,7 @@ def inspect_series(source: Source) -> list[Finding]:
         text = "was interpolated between its slices by the scanner: half as many were acquired"
         found.append(Finding("warning", text, "D21"))
     if series.filled:
-        text = f"{series.filled} missing slices are interpolated between their neighbours (--fill); nobody saw them"
+        text = f"missing slices, interpolated between their neighbours (--fill), seen by nobody: {series.filled}"
         found.append(Finding("warning", text, "D5"))
     if count > 1 and source.fixed_axes:
         hint = "" if series.filled or not any(holes_of(series.stack.planes)) else "; --fill interpolates the missing"

@@ -57,7 +57,7 @@ def derivation_text(series: Series, plan: OutputPlan, nearest: Instance) -> str:
         f"source slice thickness {nearest.thickness_mm:.6g} mm",
     ]
     if series.filled:
-        parts.append(f"{series.filled} slices of each volume were missing and were interpolated between neighbours")
+        parts.append(f"slices missing in each volume and interpolated between neighbours: {series.filled}")
     if nearest.gap is not None:
         parts.append("this slice lies where one was missing")
     if series.is_rescaled_by_slice:

@@ -73,7 +73,7 @@ def test_an_output_says_which_slices_nobody_saw(holed, enlarge) -> None:
     assert verify_series(output.source, output.folder, output.plan) == []
     assert len(output.datasets) == 6
     texts = [dataset.DerivationDescription for dataset in output.datasets]
-    assert all("1 slices of each volume were missing and were interpolated between neighbours" in t for t in texts)
+    assert all("slices missing in each volume and interpolated between neighbours: 1" in t for t in texts)
     assert ["this slice lies where one was missing" in text for text in texts] == [k == 2 for k in range(6)]
     made = output.datasets[2]
     assert len(made.SourceImageSequence) == 2, "both neighbours, and not a slice that never was"
