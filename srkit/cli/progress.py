@@ -58,27 +58,29 @@ def _bar(target: Any) -> Any:
 class _Lines:
     """Plain lines: one every `LINE_EVERY_S` seconds, and the last of a job that took as long.
 
-    What was done before the first step, by an earlier run, does not count for the rate.
+    What was done before the first step, by an earlier run, does not count for the rate, nor does the time until then,
+    in which inputs are looked for. Where a step goes back, or is one of another number, another job begins.
     """
 
     def __init__(self, label: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._label, self._clock = label, clock
-        self._begin = self._last = clock()
-        self._before: int | None = None
+        self._start = self._begin = self._last = clock()
+        self._before = self._done = self._total = 0
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         now = self._clock()
-        elapsed = now - self._begin
-        if self._before is None:
-            self._before = max(0, done - 1)
-        if now - self._last < LINE_EVERY_S and (done != total or elapsed < LINE_EVERY_S):
+        if done < self._done or total != self._total:
+            self._begin, self._before = now, done
+        self._done, self._total = done, total
+        if now - self._last < LINE_EVERY_S and (done != total or now - self._start < LINE_EVERY_S):
             return
         self._last = now
-        say(f"{self._label}: {done}/{total}{self._pace(done, total, elapsed, note)}{', ' if note else ''}{note}")
+        pace = self._pace(done, total, now - self._begin, note)
+        say(f"{self._label}: {done}/{total}{pace}{', ' if note else ''}{note}")
 
     def _pace(self, done: int, total: int, elapsed: float, note: str) -> str:
-        fresh = done - (self._before or 0)
-        if fresh < 1:
+        fresh = done - self._before
+        if fresh < 1 or elapsed <= 0:
             return ""
         rate = "" if "/s" in note else f", {fresh / elapsed:.3g}/s"  # what tells its own knows better
         return f"{rate}, {duration_text((total - done) * elapsed / fresh)} left"

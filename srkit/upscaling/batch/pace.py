@@ -10,7 +10,7 @@ from srkit.quantities import duration_text
 
 
 class Pace:
-    """Counts the tiles of one item as they are finished; its time begins when it is made.
+    """Counts the tiles of one item as they are finished; its time begins when it is made, or told of none.
 
     Tiles that an earlier run finished do not count: what is left will not go as fast as they came.
     """
@@ -22,10 +22,13 @@ class Pace:
 
     def add(self, done: int, total: int, window: Window) -> None:
         """Count a tile that became the samples of `window`; of `total` tiles `done` are finished."""
+        self._unit = "megapixels" if len(window.shape) == 2 else "megavoxels"
+        if done == 0:
+            self._begin = self._clock()
+            return
         self._tiles += 1
         self._samples += window.size
         self._left = total - done
-        self._unit = "megapixels" if len(window.shape) == 2 else "megavoxels"
 
     def rate(self) -> str:
         """Return how many samples per channel are made: ``12.3 megapixels/s``."""

@@ -68,7 +68,8 @@ class Batch:
     def _one(self, found: Found) -> Generator[Numbered, None, None]:
         for number, entry in enumerate(found):
             if isinstance(entry, Item):
-                yield number, self.treatment.treat(entry, self._tiles_of(entry))
+                name = entry.path.name
+                yield number, self.treatment.treat(entry, self._tiles_of(name), self._tiles_of(f"{name}, verifying"))
         yield from self._passed(found)
 
     def _passed(self, found: Found) -> Iterator[Numbered]:
@@ -87,23 +88,25 @@ class Batch:
 
     def _in_turn(self, items: list[tuple[int, Item]]) -> Generator[Numbered, None, None]:
         for done, (number, item) in enumerate(items):
-            yield number, self.treatment.treat_guarded(item, self._step(done, len(items), item.path.name))
+            place, name = (done, len(items)), f"{item.folder}/{item.path.name}".removeprefix("/")
+            steps = self._step(place, f"{name}, tile"), self._step(place, f"{name}, verifying part")
+            yield number, self.treatment.treat_guarded(item, *steps)
 
-    def _tiles_of(self, item: Item) -> Step:
+    def _tiles_of(self, what: str) -> Step:
         pace = Pace()
 
         def step(done: int, tiles: int, window: Window) -> None:
             pace.add(done, tiles, window)
-            self.progress(done, tiles, f"{item.path.name}, {pace.rate()}")
+            self.progress(done, tiles, f"{what}, {pace.rate()}")
 
         return step
 
-    def _step(self, number: int, total: int, name: str) -> Step:
+    def _step(self, place: tuple[int, int], what: str) -> Step:
         pace = Pace()
 
         def step(done: int, tiles: int, window: Window) -> None:
             pace.add(done, tiles, window)
-            self.progress(number, total, f"{name}, tile {done} of {tiles}, {pace.rate()}, {pace.left()}")
+            self.progress(*place, f"{what} {done} of {tiles}, {pace.rate()}, {pace.left()}")
 
         return step
 

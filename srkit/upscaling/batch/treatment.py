@@ -63,10 +63,10 @@ class Treatment:
     earlier: Earlier | None = None
     again: bool = True
 
-    def treat_guarded(self, item: Item, step: Step | None = None) -> ItemResult:
+    def treat_guarded(self, item: Item, step: Step | None = None, checked: Step | None = None) -> ItemResult:
         """Treat an item; whatever fails is its result."""
         try:
-            return self.treat(item, step)
+            return self.treat(item, step, checked)
         except SrkitError as error:
             _log.debug("item failed", exc_info=True)
             reason = str(error).removeprefix(f"{item.path}: ")  # the table's first column says it already
@@ -76,17 +76,18 @@ class Treatment:
             reason = f"failed unexpectedly with {type(error).__name__}; see the traceback with --debug, and report it"
             return failed(item, reason, 1)
 
-    def treat(self, item: Item, step: Step | None = None) -> ItemResult:
-        """Treat an item; `step` is told (tiles done, tiles in all). Raises what went wrong."""
+    def treat(self, item: Item, step: Step | None = None, checked: Step | None = None) -> ItemResult:
+        """Treat an item; `step` and `checked` are told as `Manner` says. Raises what went wrong."""
         begin = time.monotonic()
         source = open_source(self.session.plugins, item, self.session.of(item.domain))
         try:
-            result = self._treat_opened(item, source, step)
+            told = replace(self, manner=replace(self.manner, step=step, checked=checked))
+            result = told._treat_opened(item, source)
         finally:
             source.close()
         return replace(result, seconds=time.monotonic() - begin)
 
-    def _treat_opened(self, item: Item, source: Source, step: Step | None) -> ItemResult:
+    def _treat_opened(self, item: Item, source: Source) -> ItemResult:
         findings = inspect_source(self.session.plugins, item.domain, source)
         _check_refusals(item, findings)
         if not self.again and any(finding.level == "own" for finding in findings):
@@ -97,7 +98,7 @@ class Treatment:
         enlarger = self.shelf.choose(item.domain, source, shape)
         scale = scale_text(enlarger) if shape is None else scale_words(source, shape)
         target = self.naming.target(item, scale)
-        manner = replace(self.manner, step=step, shape=shape)
+        manner = replace(self.manner, shape=shape)
         order = Order(self.session, item, source, enlarger, target, manner)
         if manner.keeping.resume and not manner.disk.overwrite and is_there(target, item):
             return self._kept(order, scale, ALREADY_THERE, None)

@@ -139,7 +139,7 @@ class Charting:
                     checksums.append(checksum(slab.stored, plan.encoding, sink.slab.axis))
                     sink.write(slab.window, slab.frame, slab.stored, slab.valid)
             written = Written(sink.slab, checksums, sink.lossless)
-            verify(session, item, self.part, staged=staging.path, plan=plan, written=written)
+            verify(self.order, self.part, staged=staging.path, plan=plan, written=written)
             staging.publish(getattr(sink, "side_files", ()))
 
 

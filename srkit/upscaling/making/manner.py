@@ -86,6 +86,9 @@ class Manner:
         How many samples an output has per axis, where that is not what the enlarger's scale makes.
     step
         Told (tiles done, tiles in all).
+    checked
+        Told the same of the parts of a finished output that are read again, at first that none is; one that is read in
+        a moment tells nothing.
     dry_run
         Only tell what would be done.
     promise
@@ -100,5 +103,6 @@ class Manner:
     region: Region | None = None
     shape: tuple[int, ...] | None = None
     step: Step | None = None
+    checked: Step | None = None
     dry_run: bool = False
     promise: Callable[[Product, Path], None] | None = None

@@ -75,7 +75,7 @@ def produce(order: Order) -> Product:
         output = _Output(sink, plan, order.target, journal)
         agreement = overlapped(job, plan, lambda job: _write(output, job, ready.compared, manner))
         written = Written(sink.slab, output.checksums, sink.lossless)
-        findings = verify(order.session, order.item, ready.part, staged=staging.path, plan=plan, written=written)
+        findings = verify(order, ready.part, staged=staging.path, plan=plan, written=written)
         found = () if agreement is None else agreement.findings()
         product = Product(
             (*ready.findings, *tight, *findings, *found),

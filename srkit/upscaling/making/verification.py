@@ -14,13 +14,15 @@ from srkit.errors import InputError, OutputError
 from srkit.grid import Grid, Slab, Window
 from srkit.image import Array, Encoding, OutputPlan, Source
 from srkit.plugins import discover, open_source, verify_staged
-from srkit.upscaling.enlarging.engine import read
+from srkit.upscaling.enlarging.engine import Step, read
 from srkit.upscaling.enlarging.slabs import thin_parts
+from srkit.upscaling.making.order import Order
 from srkit.upscaling.making.staging import disk_is_full
 from srkit.upscaling.session import Session
 
 PIXEL_TOLERANCE = 1e-6
 PART_SAMPLES = 2**21  # per channel, read at once: thinner parts would unpack a format's blocks again and again
+READ_IN_A_MOMENT = 2**22  # samples per channel
 WORLD_TOLERANCE, COARSE_PIXEL_TOLERANCE = 1e-4, 1e-3
 """For formats that keep geometry in float32 (NIfTI): units of the world, and never more than this of a sample."""
 FLOAT32_STEPS, FLOAT32_PIXEL_TOLERANCE = 4, 1e-4
@@ -52,15 +54,14 @@ def _checksum(stored: Array, encoding: Encoding, number: int) -> int:
     return zlib.crc32(plain.data.cast("B") if plain.size else b"", number)
 
 
-def verify(
-    session: Session, item: Item, source: Source, *, staged: Path, plan: OutputPlan, written: Written
-) -> list[Finding]:
+def verify(order: Order, source: Source, *, staged: Path, plan: OutputPlan, written: Written) -> list[Finding]:
     """Return the findings on a staged output. Raises OutputError where it is not what was to be written."""
+    session, item = order.session, order.item
     try:
         output = reopened(session, item, staged)
         try:
             check_grid(output.grid, plan.grid)
-            _check_samples(output, plan, written)
+            _check_samples(output, plan, written, order.manner.checked)
         finally:
             output.close()
     except (InputError, ValueError) as error:
@@ -104,7 +105,7 @@ def check_grid(found: Grid, wanted: Grid) -> None:
         raise InputError(f"its corners are off by {distance:.3g} of a sample")
 
 
-def _check_samples(output: Source, plan: OutputPlan, written: Written) -> None:
+def _check_samples(output: Source, plan: OutputPlan, written: Written, told: Step | None) -> None:
     """Read every slab again; a format with loss is read, so that a broken stream is found, and not compared."""
     if (len(output.channels), output.frames) != (len(plan.channels), plan.frames):
         raise InputError(
@@ -112,14 +113,34 @@ def _check_samples(output: Source, plan: OutputPlan, written: Written) -> None:
             f"instead of {len(plan.channels)} and {plan.frames}"
         )
     expected = iter(written.checksums)
+    tally = _Tally(plan, written.slab, told)
     for frame in range(plan.frames):
         for window in written.slab.windows(plan.grid.shape):
             number = 0
             for part in thin_parts(window, written.slab.axis, PART_SAMPLES):
                 block = read(output, part, frame)
                 number = _checksum(_plain(plan.encoding).encode(block.values, block.valid), plan.encoding, number)
+                tally.add(part)
             if written.lossless and number != next(expected, None):
                 raise InputError(f"samples {window.start} to {window.stop} of frame {frame} are not what was written")
+
+
+class _Tally:
+    """Tells of the parts that are read, where that takes a while."""
+
+    def __init__(self, plan: OutputPlan, slab: Slab, told: Step | None) -> None:
+        windows = slab.windows(plan.grid.shape)
+        parts = plan.frames * sum(1 for window in windows for _ in thin_parts(window, slab.axis, PART_SAMPLES))
+        samples = plan.frames * Window.whole(plan.grid.shape).size
+        self._done, self._total, self._told = 0, parts, told if samples > READ_IN_A_MOMENT else None
+        if self._told is not None:
+            self._told(0, parts, Window.whole((0,) * plan.grid.ndim))
+
+    def add(self, part: Window) -> None:
+        """Count a part."""
+        self._done += 1
+        if self._told is not None:
+            self._told(self._done, self._total, part)
 
 
 def _plain(encoding: Encoding) -> Encoding:
