@@ -8,7 +8,7 @@ from srkit.domain import Finding
 from srkit.image import Source
 from srkit_medical.dicom.enhanced.source import EnhancedSource
 from srkit_medical.dicom.geometry import holes_of
-from srkit_medical.dicom.source import DicomSource
+from srkit_medical.dicom.source import BURNED_IN, DicomSource
 
 _NOTES: dict[str, tuple[Literal["info", "own", "warning"], str, str]] = {
     "interpolated": ("warning", "was interpolated by the scanner: fewer samples were acquired than stored", "D21"),
@@ -44,9 +44,9 @@ def inspect_series(source: Source) -> list[Finding]:
     if series.filled:
         text = f"missing slices, interpolated between their neighbours (--fill), seen by nobody: {series.filled}"
         found.append(Finding("warning", text, "D5"))
-    if count > 1 and source.fixed_axes:
+    if count > 1 and series.stack.unscalable:
         hint = "" if series.filled or not any(holes_of(series.stack.planes)) else "; --fill interpolates the missing"
-        text = f"{source.fixed_axes[0]}; rows and columns can be scaled, slices not{hint}"
+        text = f"{series.stack.unscalable}; rows and columns can be scaled, slices not{hint}"
         found.append(Finding("warning", text, "D8" if not series.stack.even else "D7"))
     notes = frozenset[str]().union(*(instance.notes for instance in series.instances))
     found += [Finding(level, text, code) for key, (level, text, code) in _NOTES.items() if key in notes]
@@ -58,5 +58,4 @@ def _burned_in(source: DicomSource, notes: frozenset[str]) -> list[Finding]:
         return []
     if source.options.get("accept_burned_in"):
         return [Finding("warning", "has burned-in text, which a network distorts", "D18")]
-    text = "has burned-in text, which a network distorts; --accept-burned-in treats it all the same"
-    return [Finding("refusal", text, "D18")]
+    return [Finding("refusal", BURNED_IN, "D18")]

@@ -24,6 +24,7 @@ from srkit_medical.dicom.rules import AGREEMENT_RULES, PADDED, SERIES
 from srkit_medical.selection import quantity_in
 
 SLICE, ROW, COLUMN = 0, 1, 2
+BURNED_IN = "has burned-in text, which a network distorts; --accept-burned-in treats it all the same"
 _KEPT_SLICES = 16
 _MEASURED = {"ct": "HU", "mri": "signal", "pet": "activity"}
 
@@ -51,8 +52,7 @@ class DicomSource:
         self.encoding = encoding_of(series)
         self.frames = len(series.frames)
         self.roles: Mapping[Role, int] = {"slice": SLICE, "row": ROW, "column": COLUMN}
-        unscalable = series.stack.unscalable
-        self.fixed_axes: Mapping[int, str] = {SLICE: unscalable} if unscalable else {}
+        self.fixed_axes: Mapping[int, str] = _fixed_axes(series, options)
         self.slab = Slab(SLICE, 1)
         self.extent = Window.whole(self.grid.shape)
         self._slices: OrderedDict[tuple[int, int], tuple[Array, BoolArray | None]] = OrderedDict()
@@ -159,6 +159,13 @@ def encoding_of(series: Series) -> Encoding:
     nodata = () if instance.padding is None else (float(instance.padding[2]),)
     bits = layout.stored if layout.stored < layout.allocated else None
     return Encoding(layout.dtype, slope, intercept, bits, nodata)
+
+
+def _fixed_axes(series: Series, options: Options) -> Mapping[int, str]:
+    """Return which axes may not be scaled, nor be learnt from, and why: all of them where letters are in the image."""
+    if any("burned-in" in instance.notes for instance in series.instances) and not options.get("accept_burned_in"):
+        return dict.fromkeys((SLICE, ROW, COLUMN), BURNED_IN)
+    return {SLICE: series.stack.unscalable} if series.stack.unscalable else {}
 
 
 def _reference(frame: str) -> str:

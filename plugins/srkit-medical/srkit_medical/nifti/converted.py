@@ -42,7 +42,7 @@ class ConvertedSource(NiftiSource):
         self.quantity = dicom.quantity
         self.channels: tuple[Channel, ...] = dicom.channels
         self.roles: Mapping[Role, int] = {"column": 0, "row": 1, "slice": 2}
-        self.fixed_axes: Mapping[int, str] = {axis + 2: reason for axis, reason in dicom.fixed_axes.items()}
+        self.fixed_axes: Mapping[int, str] = {2 - axis: reason for axis, reason in dicom.fixed_axes.items()}
 
     def read(self, window: Window, frame: int = 0) -> Block:
         """Return the values of `window`: ``(1, i, j, k)``, from the slices that it needs."""

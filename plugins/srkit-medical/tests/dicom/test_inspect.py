@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 from srkit_medical.dicom.inspect import inspect_series
+from srkit_medical.nifti.converted import ConvertedSource
 
 import srkit
 from srkit.errors import InputError
@@ -49,6 +50,22 @@ def test_burned_in_text_ends_a_run_unless_accepted(make: Make, tmp_path: Path) -
     assert (result.status, [f.code for f in result.findings if f.level == "warning"]) == ("done", ["D18"])
     (first, *_) = sorted((tmp_path / "out").iterdir())
     assert dcmread(first).BurnedInAnnotation == "YES"
+
+
+def test_nothing_is_learnt_from_burned_in_text_unless_accepted(make: Make, tmp_path: Path) -> None:
+    make("data/with", series="with", edit=_burned)
+    make("data/without", series="without")
+    told = srkit.evaluate(tmp_path / "data", models=["nearest"], domain="mri", scale=2)
+    (left_out,) = told.skipped
+    assert "burned-in text" in left_out.reason
+    options = {"mri": {"accept_burned_in": True}}
+    assert srkit.evaluate(tmp_path / "data", models=["nearest"], domain="mri", scale=2, options=options).skipped == ()
+
+
+def test_axes_of_what_becomes_nifti_are_those_of_the_series(make: Make, opened) -> None:
+    converted = ConvertedSource(opened(make(edit=_burned)))
+    assert set(converted.fixed_axes) == {0, 1, 2}
+    assert set(ConvertedSource(opened(make("few", count=2))).fixed_axes) == {2}
 
 
 def test_burned_in_text_of_an_enhanced_object_is_seen(converted: Path, opened) -> None:
