@@ -21,8 +21,8 @@ Steps = Sequence[Mapping[str, Any]]
 class Entry:
     """One line of the table of items: a `path` below the folder of data, whose `subject` counts once.
 
-    `use` is ``validation`` (tuning of the linear rival), ``test``, ``elsewhere`` (out of the model's domain) or
-    ``real`` (an input as it is, without a reference).
+    `use` is ``validation`` (tuning of the linear rival), ``test``, ``elsewhere`` (out of the model's domain), ``real``
+    (an input as it is, without a reference) or ``picture`` (one that may be shown).
     """
 
     set: str
@@ -72,8 +72,12 @@ def plan_for(info: ModelInfo, folder: Path = HERE) -> Plan:
     steps = degrade.noise_free(degrade.parse(info.degradation)).steps
     declared = [{"name": step.name, **step.parameters} for step in steps]
     conditions = [Condition("noise-free", declared, own=True)]
-    conditions += [Condition(title, [*declared, step], own=True) for title, step in known.get("noise", {}).items()]
+    conditions += [Condition(title, _noisy(declared, at), own=True) for title, at in known.get("noise", {}).items()]
     conditions += [Condition(title, steps, own=False) for title, steps in known.get("foreign", {}).items()]
     with (folder / "items.csv").open(encoding="utf-8", newline="") as file:
         entries = tuple(entry for entry in (Entry(**row) for row in csv.DictReader(file)) if entry.set == kind)
     return Plan(declared, tuple(conditions), entries, known.get("benchmarks", {}))
+
+
+def _noisy(declared: Steps, at: Mapping[str, Mapping[str, Any]]) -> Steps:
+    return [*([at["before"]] if "before" in at else []), *declared, *([at["after"]] if "after" in at else [])]

@@ -26,7 +26,7 @@ DATA = CARDS.parents[1] / "shared" / "data"
 CONDITIONS = """
 toy-in-plane:
   noise:
-    noise of 20: {name: gaussian_noise, sigma: 20}
+    noise of 20: {after: {name: gaussian_noise, sigma: 20}}
   foreign:
     box mean: [{name: area}]
 """
@@ -170,7 +170,7 @@ def test_every_item_of_the_plan_is_known_and_no_subject_serves_two_ends() -> Non
         rows = list(csv.DictReader(file))
     uses: dict[tuple[str, str], set[str]] = {}
     for row in rows:
-        assert row["use"] in ("validation", "test", "elsewhere", "real")
+        assert row["use"] in ("validation", "test", "elsewhere", "real", "picture")
         assert row["licence"]
         assert not Path(row["path"]).is_absolute()
         uses.setdefault((row["set"], row["subject"]), set()).add(row["use"])
@@ -190,7 +190,10 @@ def test_every_kind_that_the_plan_knows_can_be_degraded() -> None:
         scale = Scale(1, 1, 2) if axes == "through-plane" else Scale(2, 2)
         info = ModelInfo("a", domain, "srresnet", scale, roles[axes], 1, degradation=({"name": "area"},))
         plan = plan_for(info, CARDS)
-        assert {entry.use for entry in plan.entries} == {"validation", "test", "elsewhere", "real"}
+        assert plan.conditions[0].steps == [{"name": "area"}]
+        assert all({"name": "area"} in condition.steps for condition in plan.conditions if condition.own)
+        assert all(len(condition.steps) == 2 for condition in plan.conditions[1:] if condition.own)
+        assert {entry.use for entry in plan.entries} == {"validation", "test", "elsewhere", "real", "picture"}
         from srkit.degrade import apply, parse
 
         hr = torch.full((1, 1, *(8 for _ in roles[axes])), 100.0)
