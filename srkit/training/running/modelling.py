@@ -66,6 +66,8 @@ def portable(recipe: Recipe) -> dict[str, Any]:
     content = recipe.model_dump(mode="json")
     for key in ("path", "split_file"):
         content["data"].pop(key)
+    pairs = content["data"]["pairs"]
+    pairs["lr"] = pairs["lr"] and Path(pairs["lr"]).name
     if content["from_model"]:
         content["from_model"] = Path(content["from_model"]).name
     for loss in content["losses"].values():

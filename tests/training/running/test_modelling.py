@@ -11,3 +11,9 @@ def test_a_portable_recipe_has_no_paths(toy_plugins, tmp_path):
     content = portable(resolve_recipe(toy_plugins, domain="toy", overrides=overrides))
     assert str(tmp_path) not in json.dumps(content)
     assert content["losses"]["pixel"]["weights"] == "w.pth"
+
+
+def test_where_measured_pairs_lie_is_told_by_name_alone(toy_plugins, tmp_path):
+    overrides = (f"data.pairs.lr={tmp_path}/people/pairs.csv",)
+    content = portable(resolve_recipe(toy_plugins, domain="toy", overrides=overrides))
+    assert content["data"]["pairs"]["lr"] == "pairs.csv"
