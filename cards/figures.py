@@ -10,19 +10,25 @@ from typing import Any
 
 from plan import Condition, Entry, Plan
 
+from srkit import plugins as verbs
 from srkit.errors import InputError
 from srkit.evaluation import EvaluationTable, evaluate
 from srkit.evaluation.benchmark import benchmark
 from srkit.evaluation.linear import Linear, tuned_prior
 from srkit.evaluation.unreferenced import InputFigures, examine
-from srkit.models.file import ModelInfo
+from srkit.losses.weights import stlpips_weights
+from srkit.models.file import ModelInfo, read_info
 from srkit.plugins import Plugins
 from srkit.upscaling.planning.linear import Prior
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A table under one condition, and what the linear rival was tuned to."""
+    """A table under one condition, and what the linear rival was tuned to.
+
+    The table of a model for looks has the shipped one for fidelity of the same kind, and ST-LPIPS where its weights
+    are at hand.
+    """
 
     condition: Condition
     use: str
@@ -64,7 +70,7 @@ def measure(path: Path, info: ModelInfo, plan: Plan, data: Path, plugins: Plugin
     for entry in plan.entries:
         if not (data / entry.path).exists():
             raise FileNotFoundError(f"{data / entry.path} is not there; name the folder of data with --data")
-    job = _Job(path, info, plan, data, plugins)
+    job = _Job(path, info, plan, data, plugins, _for_fidelity(info, plugins) if info.perceptual else ())
     measured = tuple(job.conditions())
     return Figures(measured, tuple(job.benchmarks()), tuple(job.inputs(measured[0].prior)))
 
@@ -76,6 +82,7 @@ class _Job:
     plan: Plan
     data: Path
     plugins: Plugins
+    siblings: tuple[str, ...] = ()
 
     def conditions(self) -> Iterator[Measured]:
         """Yield test items under every condition, items from elsewhere under the first."""
@@ -123,7 +130,8 @@ class _Job:
             _say(f"{self.info.name}: {condition.title}, {entry.path}")
             table = evaluate(
                 self.data / entry.path,
-                models=[str(self.path), "wiener"],
+                models=[str(self.path), *self.siblings, "wiener"],
+                metrics=("st_lpips",) if self.info.perceptual and stlpips_weights() else (),
                 scale=self.info.scale,
                 domain=self.info.domain,
                 degradation=condition.steps,
@@ -135,6 +143,16 @@ class _Job:
             rows = tuple(replace(row, item=entry.path, subject=entry.subject) for row in table.rows)
             tables.append(replace(table, rows=rows))
         return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+
+
+def _for_fidelity(info: ModelInfo, plugins: Plugins) -> tuple[str, ...]:
+    """Return the file of the shipped model for fidelity of the same domain, scale and channels, if there is one."""
+    kind = (info.domain, info.scale, info.channels)
+    for entry in verbs.models(plugins):
+        other = read_info(entry.path)
+        if (other.domain, other.scale, other.channels) == kind and not other.perceptual:
+            return (str(entry.path),)
+    return ()
 
 
 def _brief(table: EvaluationTable) -> dict[str, Any]:

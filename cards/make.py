@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=HERE / "results")
     parser.add_argument("--plan", type=Path, default=HERE, help="the folder of items.csv and conditions.yaml")
     given = parser.parse_args(arguments)
+    os.environ["SRKIT_DATA"] = str(given.data)  # where the weights of ST-LPIPS are looked for
     plugins = load_plugins()
     shipped = [entry.path for entry in verbs.models(plugins)]
     if not given.models and not shipped:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
 from figures import Figures, Measured
 from plan import Entry, Plan
 
@@ -78,8 +79,20 @@ def _remarks(name: str, figures: Figures) -> Iterator[str]:
         if angle > 0:
             yield f"- {where}: the spectral angle is {angle:.3f} degrees larger than with bicubic interpolation."
         if "unsupported" in table.metrics:
-            error, added = (table.means[name][figure] for figure in ("unsupported", "added"))
-            yield f"- {where}: of detail beyond the input, error {error:.2f} and added energy {added:.2f} of HR's own."
+            yield f"- {where}: {_looks(name, table)}."
+
+
+def _looks(name: str, table: EvaluationTable) -> str:
+    """Return what is told of a model for looks beside its gain."""
+    error, added = (table.means[name][figure] for figure in ("unsupported", "added"))
+    said = [f"of detail beyond the input, error {error:.2f} and added energy {added:.2f} of HR's own"]
+    shares = [row.agreement["l1"] / row.data_range for row in table.rows if row.model == name]
+    said.append(f"degraded again, it differs from its input by {100 * float(np.mean(shares)):.2f} % of the range")
+    for other in table.models if "st_lpips" in table.metrics else ():
+        if other not in (*RIVALS, name):
+            own, theirs = (table.means[model]["st_lpips"] for model in (name, other))
+            said.append(f"ST-LPIPS {own:.4f}, {own / theirs:.2f} of that of {other}")
+    return "; ".join(said)
 
 
 def _items(name: str, table: EvaluationTable, entries: Sequence[Entry]) -> str:

@@ -157,6 +157,29 @@ def test_what_a_model_makes_worse_is_told(gains: list[float], told: list[str]) -
     assert f"{np.mean(gains):+.2f} ({min(gains):+.2f} to {max(gains):+.2f})" in _summary("m", [measured])
 
 
+def test_a_model_for_looks_is_told_of_in_detail_and_beside_that_for_fidelity() -> None:
+    from figures import Figures, Measured
+    from pages import RIVALS, _remarks
+    from plan import Condition
+
+    from srkit.evaluation import EvaluationRow, EvaluationTable
+    from srkit.upscaling.planning.linear import Prior
+
+    models = ("m", "plain", *RIVALS)
+    metrics = {"psnr": 30.0, "ssim": 0.9, "unsupported": 1.25, "added": 0.5}
+    rows = [
+        EvaluationRow("a", name, {**metrics, "st_lpips": 0.1 if name == "m" else 0.2}, 200.0, agreement={"l1": 1.0})
+        for name in models
+    ]
+    better = {"psnr": True, "ssim": True, "unsupported": False, "added": False, "st_lpips": False}
+    table = EvaluationTable("2", models, tuple(rows), higher_is_better=better)
+    measured = Measured(Condition("noise-free", [], own=True), "test", Prior(), table)
+    (told,) = _remarks("m", Figures((measured,), (), ()))
+    assert "error 1.25 and added energy 0.50" in told
+    assert "differs from its input by 0.50 % of the range" in told
+    assert "ST-LPIPS 0.1000, 0.50 of that of plain" in told
+
+
 def test_an_interval_is_told_of_five_subjects_or_more() -> None:
     from pages import _gain
 
