@@ -302,9 +302,8 @@ def _check_class(sop_class: str, elements: Elements) -> None:
     if sop_class in ENHANCED:
         raise MultiFrameError(_part_of(elements))
     if sop_class not in CLASSES:
-        error = UnfitError(f"is of {_class_name(sop_class)}, not a slice of MR, CT or PET", failed=False)
-        error.doubtful = _is_doubtful(sop_class)
-        raise error
+        reason = f"is of {_class_name(sop_class)}, not a slice of MR, CT or PET"
+        raise UnfitError(reason, failed=False, doubtful=_is_doubtful(sop_class))
 
 
 def _part_of(elements: Elements) -> Part | None:

@@ -48,14 +48,14 @@ class UnfitError(Exception):
     could say so. One that is `doubtful` is no image as far as is known here, or a damaged slice.
     """
 
-    def __init__(self, reason: str, *, failed: bool = True) -> None:
+    def __init__(self, reason: str, *, failed: bool = True, doubtful: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.failed = failed
+        self.doubtful = doubtful
         self.series: str | None = None
         self.uid = ""
         self.image_type: tuple[str, ...] = ()
-        self.doubtful = False
 
 
 @dataclass(frozen=True, slots=True)

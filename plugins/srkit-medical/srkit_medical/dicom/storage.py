@@ -48,7 +48,7 @@ def layout_of(elements: Elements) -> Layout:
     """Return how samples are stored."""
     colours = elements.text("PhotometricInterpretation")
     if (elements.whole("SamplesPerPixel") or 1) != 1 or colours not in ("MONOCHROME1", "MONOCHROME2"):
-        raise UnfitError("is a colour image, not a slice of grey values", failed=False)
+        raise UnfitError("is a colour image, not a slice of grey values", failed=False, doubtful=True)
     allocated = elements.whole("BitsAllocated") or 0
     stored = elements.whole("BitsStored") or 0
     if allocated not in (8, 16, 32) or not 1 <= stored <= allocated:

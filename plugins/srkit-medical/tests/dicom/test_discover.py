@@ -192,6 +192,16 @@ def test_a_slice_whose_class_is_damaged_takes_its_series_with_it(
     assert len(items(folder)) == (fails is None)
 
 
+def test_a_colour_among_grey_slices_takes_its_series_with_it(make: Make, items, skipped) -> None:
+    def coloured(dataset: Dataset, k: int) -> None:
+        if k == 5:
+            dataset.PhotometricInterpretation = "MONOCHROME7"
+
+    folder = make(edit=coloured)
+    assert items(folder) == []
+    assert {entry.path.name: entry.failed for entry in skipped(folder)} == {"005.dcm": False, "000.dcm": True}
+
+
 def test_copies_without_an_identity_are_known_by_their_content(make: Make, items, skipped) -> None:
     def anonymous(dataset: Dataset, k: int) -> None:
         dataset.SOPInstanceUID = ""
