@@ -41,6 +41,12 @@ OPTIONS = (
         "write a STAC item (scene.json) beside each output: auto, with the date that the raster states, or the date "
         "itself, as 2023-08-13T10:00:00Z",
     ),
+    Option(
+        "timestamp",
+        bool,
+        False,
+        "say in outputs (TIFFTAG_DATETIME) when they were made; without it the same work gives the same bytes",
+    ),
     Option("mosaic", bool, False, "write mosaic.vrt too, which opens all outputs of the call as one image"),
     Option("allow_remote", bool, False, "read a GeoTIFF at an address (https://…) piece by piece, without fetching it"),
     Option("allow_vrt", bool, False, "treat virtual rasters (.vrt) too; such a file can read any file of this machine"),

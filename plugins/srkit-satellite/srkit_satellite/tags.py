@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +166,24 @@ def provenance_tags(
         "SRKIT_STRENGTH": "" if provenance.strength == 1 else f"{provenance.strength:g}",
         "SRKIT_CONSISTENCY_ENFORCED": _json(provenance.consistency),
         "SRKIT_NOTICE": notice,
-        "SRKIT_SOURCE_DATETIME": source.get("TIFFTAG_DATETIME") or source.get("SRKIT_SOURCE_DATETIME") or "",
+        "SRKIT_SOURCE_DATETIME": source.get(
+            "SRKIT_SOURCE_DATETIME" if "SRKIT_VERSION" in source else "TIFFTAG_DATETIME", ""
+        ),
         "SRKIT_HISTORY": "; ".join([*history, provenance.sentence()]),
         CRS_TAG: source.get(CRS_TAG, ""),
     }
     return {key: value for key, value in tags.items() if value}
+
+
+@cache
+def made_at() -> str:
+    """Return when this process made its first output, as TIFF says dates, in UTC; SOURCE_DATE_EPOCH where it is set.
+
+    It is one for all outputs of a run, and for what verifies them.
+    """
+    seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(seconds), UTC) if seconds.isdecimal() else datetime.now(UTC)
+    return moment.strftime("%Y:%m:%d %H:%M:%S")
 
 
 def provenance_of(tags: Mapping[str, str]) -> Provenance | None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import warnings
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from srkit_satellite.sink import create_sink
 from srkit_satellite.source import RasterSource
+from srkit_satellite.tags import made_at
 
+import srkit
 from srkit import OutputError, UsageError
 from srkit.testing.outputs import write_repeated
 
@@ -304,3 +307,31 @@ def test_folder_that_is_not_there_is_an_output_error(make, plan_of, tmp_path):
     with pytest.raises(OutputError), create_sink(tmp_path / "no" / "out.tif", source, plan_of(source)):
         pass
     source.close()
+
+
+@pytest.mark.parametrize("profile", ["gtiff", "cog"])
+def test_outputs_say_when_they_were_made_if_that_is_asked_for(make, tmp_path, reopen, monkeypatch, profile):
+    def describe(raster):
+        raster.update_tags(TIFFTAG_DATETIME="2001:02:03 04:05:06")
+
+    path = make("in.tif", np.arange(1200, dtype=np.uint16).reshape(1, 30, 40), edit=describe)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    made_at.cache_clear()
+    for name, asked in (("plain", False), ("dated", True)):
+        options = {"satellite": {"timestamp": asked, "profile": profile}}
+        srkit.upscale(path, tmp_path / f"{name}.tif", model="bicubic", scale=2, options=options)
+    srkit.upscale(tmp_path / "dated.tif", tmp_path / "again.tif", model="bicubic", scale=2)
+    made_at.cache_clear()
+    assert reopen(tmp_path / "again.tif").tags()["SRKIT_SOURCE_DATETIME"] == "2001:02:03 04:05:06"
+    with reopen(tmp_path / "plain.tif") as plain, reopen(tmp_path / "dated.tif") as dated:
+        assert "TIFFTAG_DATETIME" not in plain.tags()
+        assert dated.tags()["TIFFTAG_DATETIME"] == "2023:11:14 22:13:20"
+        assert dated.tags()["SRKIT_SOURCE_DATETIME"] == "2001:02:03 04:05:06"
+
+
+def test_a_date_is_the_present_where_nothing_else_is_said(monkeypatch):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    made_at.cache_clear()
+    moment = datetime.strptime(made_at(), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 60
+    assert made_at() == made_at()
