@@ -6,8 +6,10 @@ It registers by the same hooks as everybody else, and is asked last. It knows no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from inspect import Signature, signature
 from typing import Any
 
 from srkit.builtin.normalizer import RangeNormalizer, fit_range, image_channels
@@ -21,31 +23,44 @@ from srkit.image import Normalizer, Source
 SRKIT_CONTRACT = 1
 
 
-def _lazily(module: str, name: str) -> Callable[..., Any]:
-    """Return a function that imports `module` only when it is called: a list of names must not cost torch."""
-    return partial(_import_and_call, module, name)
+@dataclass(frozen=True, slots=True)
+class _Lazily:
+    """What a module calls `name`, imported only when it is called: a list of names must not cost torch."""
 
+    module: str
+    name: str
 
-def _import_and_call(module: str, name: str, /, *args: Any, **parameters: Any) -> Any:
-    return getattr(import_module(module), name)(*args, **parameters)
+    def __call__(self, *args: Any, **parameters: Any) -> Any:
+        """Call it."""
+        return self._meant(*args, **parameters)
+
+    @property
+    def __signature__(self) -> Signature:
+        """Its own, for those who ask which parameters there are."""
+        return signature(self._meant)
+
+    @property
+    def _meant(self) -> Callable[..., Any]:
+        found: Callable[..., Any] = getattr(import_module(self.module), self.name)
+        return found
 
 
 @hookimpl(trylast=True)
 def srkit_networks() -> Sequence[NetworkFactory]:
     """Return the families of generators, and the discriminators."""
     return [
-        NetworkFactory("srresnet", "generator", _lazily("srkit.networks.srresnet", "SRResNet")),
-        NetworkFactory("srresnet-lite", "generator", _lazily("srkit.networks.separable", "SRResNetLite")),
-        NetworkFactory("srresnet-gc", "generator", _lazily("srkit.networks.context", "SRResNetGC")),
-        NetworkFactory("srresnet-25d", "generator", _lazily("srkit.networks.slices", "SRResNet25D")),
-        NetworkFactory("rrdb", "generator", _lazily("srkit.networks.rrdb", "RRDBNet")),
-        NetworkFactory("compact", "generator", _lazily("srkit.networks.compact", "Compact")),
-        NetworkFactory("span", "generator", _lazily("srkit.networks.span", "SPAN")),
-        NetworkFactory("attention", "generator", _lazily("srkit.networks.attention", "WindowedTransformer")),
-        NetworkFactory("srcnn", "generator", _lazily("srkit.networks.srcnn", "SRCNN")),
-        NetworkFactory("vgg", "discriminator", _lazily("srkit.networks.discriminator", "VGGDiscriminator")),
-        NetworkFactory("patch", "discriminator", _lazily("srkit.networks.critics", "PatchDiscriminator")),
-        NetworkFactory("unet", "discriminator", _lazily("srkit.networks.critics", "UNetDiscriminator")),
+        NetworkFactory("srresnet", "generator", _Lazily("srkit.networks.srresnet", "SRResNet")),
+        NetworkFactory("srresnet-lite", "generator", _Lazily("srkit.networks.separable", "SRResNetLite")),
+        NetworkFactory("srresnet-gc", "generator", _Lazily("srkit.networks.context", "SRResNetGC")),
+        NetworkFactory("srresnet-25d", "generator", _Lazily("srkit.networks.slices", "SRResNet25D")),
+        NetworkFactory("rrdb", "generator", _Lazily("srkit.networks.rrdb", "RRDBNet")),
+        NetworkFactory("compact", "generator", _Lazily("srkit.networks.compact", "Compact")),
+        NetworkFactory("span", "generator", _Lazily("srkit.networks.span", "SPAN")),
+        NetworkFactory("attention", "generator", _Lazily("srkit.networks.attention", "WindowedTransformer")),
+        NetworkFactory("srcnn", "generator", _Lazily("srkit.networks.srcnn", "SRCNN")),
+        NetworkFactory("vgg", "discriminator", _Lazily("srkit.networks.discriminator", "VGGDiscriminator")),
+        NetworkFactory("patch", "discriminator", _Lazily("srkit.networks.critics", "PatchDiscriminator")),
+        NetworkFactory("unet", "discriminator", _Lazily("srkit.networks.critics", "UNetDiscriminator")),
     ]
 
 
@@ -53,12 +68,12 @@ def srkit_networks() -> Sequence[NetworkFactory]:
 def srkit_losses() -> Sequence[LossFactory]:
     """Return content, perceptual and adversarial losses; `srkit.losses` says how each is called."""
     return [
-        LossFactory("mse", _lazily("srkit.losses.content", "MSELoss")),
-        LossFactory("l1", _lazily("srkit.losses.content", "L1Loss")),
-        LossFactory("charbonnier", _lazily("srkit.losses.content", "CharbonnierLoss")),
-        LossFactory("vgg19", _lazily("srkit.losses.perceptual", "vgg19_loss")),
-        LossFactory("stvgg16", _lazily("srkit.losses.perceptual", "stvgg16_loss")),
-        LossFactory("adversarial", _lazily("srkit.losses.adversarial", "AdversarialLoss")),
+        LossFactory("mse", _Lazily("srkit.losses.content", "MSELoss")),
+        LossFactory("l1", _Lazily("srkit.losses.content", "L1Loss")),
+        LossFactory("charbonnier", _Lazily("srkit.losses.content", "CharbonnierLoss")),
+        LossFactory("vgg19", _Lazily("srkit.losses.perceptual", "vgg19_loss")),
+        LossFactory("stvgg16", _Lazily("srkit.losses.perceptual", "stvgg16_loss")),
+        LossFactory("adversarial", _Lazily("srkit.losses.adversarial", "AdversarialLoss")),
     ]
 
 

@@ -11,6 +11,7 @@ import typer
 from srkit.cli.panels import Panel
 from srkit.cli.parameters import AsJson, ScaleText
 from srkit.cli.session import Session
+from srkit.grid import Scale
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,14 @@ class Lesson(Panel):
     def asked_in(self, session: Session) -> dict[str, Any]:
         """Return what settles the recipe: its name, the domain, overrides and the model to begin with.
 
-        Raises UsageError for options of other domains.
+        Raises UsageError for a scale that is none, and for options of other domains.
         """
         from json import dumps
 
         session.options(self.domain)
         given = [f"options.{name}={dumps(value)}" for name, value in session.given.items()]
-        overrides = [*([f"scale=[{self.scale}]"] if self.scale else []), *given, *(self.change or [])]
+        scale = [f"scale={list(Scale.parse(self.scale).factors)}"] if self.scale else []
+        overrides = [*scale, *given, *(self.change or [])]
         asked = {"recipe": self.recipe, "domain": self.domain, "from_model": self.from_model}
         return {**asked, "overrides": overrides, "plugins": session.plugins}
 

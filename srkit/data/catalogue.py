@@ -90,8 +90,14 @@ def make_catalogue(
             entries.append(_shared(_entry(plugins, item, roles, scale, options), alike))
         except InputError as error:
             left_out.append(Skipped(item.path, str(error)))
-            warnings.warn(f"{item.path} is left out of training: {error}", SrkitWarning, stacklevel=2)
+            warn_of(left_out[-1])
     return Catalogue(tuple(entries), tuple(left_out))
+
+
+def warn_of(entry: Skipped) -> None:
+    """Warn that an item is left out, and why."""
+    reason = entry.reason.removeprefix(f"{entry.path}: ")
+    warnings.warn(f"{entry.path} is left out of training: {reason}", SrkitWarning, stacklevel=3)
 
 
 def _shared(entry: Entry, alike: dict[str, Entry]) -> Entry:

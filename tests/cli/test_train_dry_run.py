@@ -45,3 +45,4 @@ def test_it_fails_as_the_run_would(run, scenes, tmp_path):
     losses = "losses={pixel: {kind: vgg19}}"
     assert run(*arguments(losses), "--data", scenes, "--dry-run").exit_code == 5
     assert run(*arguments(), "--data", scenes, "--dry-run", "--resume").exit_code == 2
+    assert run(*arguments(), "--data", scenes, "--dry-run", "--scale", "x").exit_code == 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import inspect
+import re
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -161,12 +163,12 @@ def _build_network(plugins: Plugins, kind: str, recipe: Recipe, channels: int) -
         if name in section.parameters:
             raise RecipeError(f"{kind} {section.name!r}: {name!r} follows from the recipe's scale and roles; remove it")
     parameters = {**section.parameters, **fixed}
-    return _called(lambda: factory.build(**parameters), f"{kind} {section.name!r}", parameters)
+    return _called(factory.build, f"{kind} {section.name!r}", parameters)
 
 
 def _build_loss(plugins: Plugins, name: str, section: LossSection) -> nn.Module:
     factory = _named(section.kind, verbs.losses(plugins), f"kind of loss {name!r}")
-    return _called(lambda: factory.build(**section.parameters), f"loss {name!r}", section.parameters)
+    return _called(factory.build, f"loss {name!r}", section.parameters)
 
 
 def _named(name: str, known: Mapping[str, Built], what: str) -> Built:
@@ -175,13 +177,22 @@ def _named(name: str, known: Mapping[str, Built], what: str) -> Built:
     return known[name]
 
 
-def _called(build: Callable[[], nn.Module], what: str, parameters: Iterable[str]) -> nn.Module:
+def _called(build: Callable[..., nn.Module], what: str, parameters: Mapping[str, Any]) -> nn.Module:
     """Return what `build` makes; a parameter that it does not take is the recipe's mistake."""
     try:
-        return build()
+        return build(**parameters)
     except TypeError as error:
-        given = ", ".join(parameters)
-        raise RecipeError(f"{what} cannot be built with {given}: {error}") from error
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unknown and unknown[1] in parameters:
+            hint = _nearest_parameter(build, unknown[1])
+            raise RecipeError(f"{what} has no parameter {unknown[1]!r}{hint}") from error
+        raise RecipeError(f"{what} cannot be built with {', '.join(parameters)}: {error}") from error
+
+
+def _nearest_parameter(build: Callable[..., nn.Module], given: str) -> str:
+    """Return a hint to the parameter that is likely meant, where `build` says which it has."""
+    known = [name for name in inspect.signature(build).parameters if name not in FILLED_IN]
+    return nearest_known(given, known) or f" (known: {', '.join(known)})"
 
 
 def _placed(network: nn.Module, compute: Compute) -> nn.Module:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,13 +11,13 @@ from pathlib import Path
 from srkit import plugins as verbs
 from srkit.channels import ChannelChoice, assigned
 from srkit.config import Recipe
-from srkit.data.catalogue import find_items
+from srkit.data.catalogue import find_items, warn_of
 from srkit.data.counterparts import find_couples
 from srkit.data.coupling import Terms, coupled
 from srkit.data.measured import Counterpart, counterpart_from_json, open_lr
 from srkit.data.view import chosen_channels
 from srkit.domain import Item, Options, Part, Skipped
-from srkit.errors import InputError, RecipeError, SrkitWarning
+from srkit.errors import InputError, RecipeError
 from srkit.grid import Scale
 from srkit.image import Channel, Source
 from srkit.plugins import Plugins
@@ -45,7 +44,11 @@ def gather(plugins: Plugins, recipe: Recipe, options: Options) -> Gathered:
     lr = recipe.data.pairs.lr
     if lr is None:
         items, skipped = find_items(plugins, _paths(recipe), domain=recipe.domain, options=options)
-        return Gathered(items, left_out=_warned([entry for entry in skipped if entry.failed]))
+        failed = [entry for entry in skipped if entry.failed]
+        if not items and not failed:
+            places = ", ".join(str(path) for path in recipe.data.path)
+            raise RecipeError(f"nothing to train on: no item of domain {recipe.domain!r} in {places}; name other data")
+        return Gathered(items, left_out=_warned(failed))
     paths = recipe.data.path if lr.is_file() else _paths(recipe)
     couples, skipped = find_couples(plugins, paths, lr, domain=recipe.domain, options=options)
     found: dict[Key, Counterpart] = {}
@@ -72,7 +75,7 @@ def _paths(recipe: Recipe) -> Sequence[Path]:
 
 def _warned(left_out: Sequence[Skipped]) -> tuple[Skipped, ...]:
     for entry in left_out:
-        warnings.warn(f"{entry.path} is left out of training: {entry.reason}", SrkitWarning, stacklevel=3)
+        warn_of(entry)
     return tuple(left_out)
 
 

@@ -77,10 +77,13 @@ def _disk_full_in_words(root: Path) -> Iterator[None]:
     """Say what a full disk means for the run, whoever of those that write into its folder meets it."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in DISK_FULL:
+    except (OSError, OutputError) as error:
+        found = error.__cause__ if isinstance(error, OutputError) else error
+        if not isinstance(found, OSError) or found.errno not in DISK_FULL:
             raise
-        raise OutputError(f"run folder {root}: the disk is full; free some space and go on with --resume") from error
+        raise OutputError(
+            f"run folder {root}: there is no more room ({found.strerror}); make some and go on with --resume"
+        ) from error
 
 
 def _paths(data: Path | Sequence[Path]) -> tuple[Path, ...]:

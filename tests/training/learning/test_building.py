@@ -19,9 +19,10 @@ CPU = Compute(torch.device("cpu"))
         (["network.name=srresnett"], "did you mean 'srresnet'"),
         (["network.name=vgg"], "no generator 'vgg'"),
         (["network.parameters.ndim=3"], "'ndim' follows from"),
-        (["network.parameters.depth=3"], "depth"),
+        (["network.parameters.featurs=3"], "has no parameter 'featurs'; did you mean 'features'?"),
+        (["network.parameters.qqq=3"], "has no parameter 'qqq' (known: channels, features, blocks,"),
         (["losses.pixel.kind=l3"], "no kind of loss 'pixel' 'l3'"),
-        (["losses.pixel.weight=3"], "weight"),
+        (["losses.pixel={kind: adversarial, gam: hinge}"], "has no parameter 'gam'; did you mean 'game'?"),
     ],
 )
 def test_what_cannot_be_built_is_a_mistake_of_the_recipe(toy_plugins, overrides, words):

@@ -1,4 +1,5 @@
 import json
+import resource
 import threading
 
 import numpy as np
@@ -226,8 +227,33 @@ def test_a_full_disk_is_told_in_words(recipe, toy_plugins, toy_data, tmp_path):
         log.unlink()
         log.symlink_to("/dev/full")
 
-    with pytest.raises(OutputError, match=r"run: the disk is full; free some space and go on with --resume"):
+    with pytest.raises(OutputError, match=r"run: there is no more room \(No space left .*go on with --resume"):
         train(recipe, data=toy_data, out=log.parent, plugins=toy_plugins, progress=fill_the_disk)
+
+
+def test_a_checkpoint_that_finds_no_room_is_told_in_the_same_words(toy_plugins, toy_data, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    recipe = resolve_recipe(toy_plugins, domain="toy", overrides=(*SHORT, "log_every=0"))
+    try:
+        with pytest.raises(OutputError, match=r"run: there is no more room \(File too large\).*go on with --resume"):
+            train(
+                recipe,
+                data=toy_data,
+                out=tmp_path / "run",
+                plugins=toy_plugins,
+                progress=lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard)),
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    result = train(None, out=tmp_path / "run", plugins=toy_plugins, resume=True)
+    assert (result.steps, result.interrupted) == (6, False)
+
+
+def test_data_without_an_item_of_the_domain_are_named(recipe, toy_plugins, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "read.me").write_text("nothing to see")
+    with pytest.raises(RecipeError, match=r"nothing to train on: no item of domain 'toy' in .*notes"):
+        train(recipe, data=tmp_path / "notes", out=tmp_path / "run", plugins=toy_plugins)
 
 
 def test_no_subject_is_in_two_splits(recipe, toy_plugins, save_array, tmp_path):
