@@ -87,9 +87,11 @@ def open_remote(path: Path) -> Any:
     Raises InputError, in one sentence without secrets, where it cannot be reached, is no GeoTIFF, or has side files.
     """
     address = _FULL.get(path, f"{path.parts[0]}//{'/'.join(path.parts[1:])}")
-    start = _first_bytes(path, address)
+    start, said = _fetched(path, address, 16)
     if not start.startswith(TIFF_MAGICS):
         raise InputError(f"{path}: is no GeoTIFF, and nothing else is read from other machines; fetch it first")
+    if "Content-Range" not in said:
+        raise InputError(f"{path}: its server gives whole files alone, and no parts of them; fetch it first")
     _check_side_files(path, address)
     try:
         with warnings.catch_warnings(), rasterio.Env(**SETTINGS):

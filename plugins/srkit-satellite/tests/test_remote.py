@@ -37,14 +37,14 @@ class Served(BaseHTTPRequestHandler):
             self.end_headers()
             return
         start, stop = 0, len(data)
-        given = self.headers.get("Range")
+        given = self.headers.get("Range") if self.server.in_parts else None
         if given:
             first, _, last = given.removeprefix("bytes=").partition("-")
             start, stop = int(first), min(len(data), int(last) + 1 if last else len(data))
         self.send_response(206 if given else 200)
         if given:
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")
-        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Accept-Ranges", "bytes" if self.server.in_parts else "none")
         if self.server.marked:
             self.send_header("ETag", f'"{zlib.crc32(data):x}"')
         self.send_header("Content-Length", str(stop - start))
@@ -62,10 +62,10 @@ def serve(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
     @contextmanager
-    def serving(content, secret="", *, marked=True):
+    def serving(content, secret="", *, marked=True, in_parts=True):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Served)
         server.content = {f"/{name}": data for name, data in content.items()}
-        server.secret, server.asked, server.marked = secret, [], marked
+        server.secret, server.asked, server.marked, server.in_parts = secret, [], marked, in_parts
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -251,3 +251,11 @@ def test_address_is_inspected_and_verified_like_a_file(scene, serve, tmp_path, c
         assert run(["inspect", place, "--allow-remote", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)[0]["shape"] == [300, 260]
         assert run(["verify", place, str(tmp_path / "o.tif"), "--allow-remote"]) == 0
+
+
+def test_a_server_without_parts_is_told_of(scene, serve, tmp_path, capsys):
+    with serve({"scene.tif": scene.read_bytes()}, in_parts=False) as (address, _):
+        arguments = ["upscale", f"{address}/scene.tif", "-o", str(tmp_path / "out.tif"), "--model", "nearest"]
+        assert run([*arguments, "--allow-remote"]) == 4
+    assert "gives whole files alone" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out.tif").exists()
