@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +77,26 @@ def find_model(
     `name` is a path, or a name on the shelf. Without it the first model is taken that was trained for the domain and
     the channels, at `scale` (None: the smallest there is, in-plane before along slices); a perceptual one only where
     no other fits, and never in a domain that puts fidelity first. Without a name, it is one that `suits` agrees to.
+    Where none is for so many channels, one of a single channel will do, which takes them one at a time.
     Raises ModelError that says what does not fit and what to do.
     """
+    try:
+        return _found(plugins, name, domain, scale, channels, suits)
+    except ModelError:
+        if channels > 1:
+            with suppress(ModelError):
+                return _found(plugins, name, domain, scale, 1, suits)
+        raise
+
+
+def _found(
+    plugins: Plugins,
+    name: str | None,
+    domain: str,
+    scale: Scale | None,
+    channels: int,
+    suits: Callable[[ModelInfo], bool],
+) -> Model:
     if name is None:
         path = _default(plugins, domain, scale, channels, suits).path
     elif _is_path(name):

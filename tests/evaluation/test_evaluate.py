@@ -204,3 +204,10 @@ def test_detail_beyond_the_input_is_told_on_request_and_of_models_for_looks(mode
     looks = evaluate(item, models=tmp_path / "looks.safetensors", plugins=toy_plugins)
     assert {"unsupported", "added"} < set(looks.metrics)
     assert looks.means["bicubic"]["added"] < 0.5
+
+
+def test_a_model_of_one_channel_is_measured_on_items_of_several(model, save_array, toy_plugins):
+    path = save_array("a_bands", (3, 24, 24))
+    table = evaluate(path, models=model, plugins=toy_plugins)
+    assert table.models[0] == "toy-x2"
+    assert math.isfinite(table.values("toy-x2", "sam")[0])

@@ -194,11 +194,22 @@ def test_an_unknown_name_gets_a_hint(plugins: Plugins, shelf: Path, put: Put) ->
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
-    [({"scale": Scale(4, 4)}, "enlarges by 2, not by 4"), ({"channels": 3}, r"is for 1 channel\(s\), the item has 3")],
+    [({"scale": Scale(4, 4)}, "enlarges by 2, not by 4"), ({"channels": 3}, r"is for 2 channel\(s\), the item has 3")],
 )
 def test_a_named_model_that_does_not_fit_is_refused(
     plugins: Plugins, shelf: Path, put: Put, wanted: dict[str, Any], message: str
 ) -> None:
-    put(shelf, "named")
+    put(shelf, "named", channels=2)
     with pytest.raises(ModelError, match=message):
-        find(plugins, name="named", **wanted)
+        find(plugins, name="named", **{"channels": 2, **wanted})
+
+
+def test_a_model_of_one_channel_will_do_for_many_where_none_is_for_them(
+    plugins: Plugins, shelf: Path, put: Put
+) -> None:
+    path = put(shelf, "each-alone")
+    assert find(plugins, channels=4) == "each-alone"
+    assert find(plugins, name=str(path), channels=4) == "each-alone"
+    put(shelf, "for-four", channels=4)
+    assert find(plugins, channels=4) == "for-four"
+    assert find(plugins, name="each-alone", channels=4) == "each-alone"

@@ -112,16 +112,7 @@ class EnlargerShelf:
         def suits(info: ModelInfo) -> bool:
             return roles.issuperset(info.roles) and (info.channels == 1 or not info.inputs or _match(info, channels))
 
-        try:
-            return find_model(self._plugins, name=name, domain=domain, scale=scale, channels=count, suits=suits)
-        except ModelError:
-            if count == 1:
-                raise
-            try:
-                return find_model(self._plugins, name=name, domain=domain, scale=scale, channels=1, suits=suits)
-            except ModelError:
-                pass
-            raise
+        return find_model(self._plugins, name=name, domain=domain, scale=scale, channels=count, suits=suits)
 
 
 def _with_scale(enlarger: Enlarger, scale: Scale | None) -> Enlarger:
