@@ -191,8 +191,9 @@ def _called(build: Callable[..., nn.Module], what: str, parameters: Mapping[str,
 
 def _nearest_parameter(build: Callable[..., nn.Module], given: str) -> str:
     """Return a hint to the parameter that is likely meant, where `build` says which it has."""
-    known = [name for name in inspect.signature(build).parameters if name not in FILLED_IN]
-    return nearest_known(given, known) or f" (known: {', '.join(known)})"
+    parameters = inspect.signature(build).parameters.values()
+    known = [p.name for p in parameters if p.name not in FILLED_IN and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return nearest_known(given, known) or (f" (known: {', '.join(known)})" if known else "; it has none")
 
 
 def _placed(network: nn.Module, compute: Compute) -> nn.Module:

@@ -22,6 +22,7 @@ CPU = Compute(torch.device("cpu"))
         (["network.parameters.featurs=3"], "has no parameter 'featurs'; did you mean 'features'?"),
         (["network.parameters.qqq=3"], "has no parameter 'qqq' (known: channels, features, blocks,"),
         (["losses.pixel.kind=l3"], "no kind of loss 'pixel' 'l3'"),
+        (["losses.pixel={kind: l1, epss: 1}"], "loss 'pixel' has no parameter 'epss'; it has none"),
         (["losses.pixel={kind: adversarial, gam: hinge}"], "has no parameter 'gam'; did you mean 'game'?"),
     ],
 )
