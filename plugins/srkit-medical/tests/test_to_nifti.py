@@ -184,3 +184,17 @@ def test_a_window_of_slices_is_where_it_was(tmp_path: Path) -> None:
     cut = nibabel.load(result.output)
     np.testing.assert_array_equal(np.asarray(cut.dataobj), np.asarray(whole.dataobj)[..., 2:8])
     np.testing.assert_allclose(cut.affine @ [0, 0, 0, 1], whole.affine @ [0, 0, 2, 1], atol=1e-4)
+
+
+def test_padding_that_nifti_cannot_tell_is_no_fault_of_the_output(tmp_path: Path) -> None:
+    """Samples of the padding value are values like any others there."""
+    folder = write(tmp_path / "in")
+    for path in folder.iterdir():
+        dataset = dcmread(path)
+        dataset.add_new(0x00280120, "SS", int(dataset.pixel_array[0, 0]))
+        dataset.save_as(path)
+    upscaled(folder, tmp_path / "out", "1,1,2", "mri")
+    (path,) = (tmp_path / "out").glob("*.nii.gz")
+    found = srkit.verify(folder, path, domain="mri", options={"mri": {"to": "nifti"}})
+    assert found.good, found.findings
+    assert "N11" not in dict(found.passed)

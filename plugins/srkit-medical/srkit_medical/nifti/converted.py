@@ -21,6 +21,7 @@ from srkit_medical.dicom.source import DicomSource, open_series
 from srkit_medical.nifti.geometry import Forms, is_sheared
 from srkit_medical.nifti.header import VolumeHeader
 from srkit_medical.nifti.names import AS_NIFTI
+from srkit_medical.nifti.rules import CONVERTED
 from srkit_medical.nifti.source import NiftiSource
 
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -29,6 +30,8 @@ _SCANNER = 1
 
 class ConvertedSource(NiftiSource):
     """A DICOM source with the header of a NIfTI file that does not exist; what it derives from is `dicom`."""
+
+    agreement_rules = CONVERTED
 
     def __init__(self, dicom: DicomSource) -> None:
         self.dicom = dicom

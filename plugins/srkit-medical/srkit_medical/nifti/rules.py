@@ -33,3 +33,6 @@ MGH: Mapping[str, str] = {
 
 AGREEMENT_RULES: Mapping[str, str] = {"radiometric": "S1", "classes": "N10", "validity": "N11"}
 """Numbers of what the core measures itself."""
+
+CONVERTED: Mapping[str, str] = {rule: code for rule, code in AGREEMENT_RULES.items() if rule != "validity"}
+"""The same of what was DICOM, whose padding NIfTI keeps as values: whole numbers leave it no word for "no data"."""
