@@ -21,15 +21,17 @@ NOTES = (
     "The low-resolution slab was made from the real one by the degradation that the model was trained to undo (a "
     "smaller, Hamming-windowed matrix in k-space). Interpolation does not know of it; part of the model's lead is that "
     "knowledge. A real scan of half the resolution differs from it in noise, contrast and motion.",
-    "The whole volume and the DICOM series were not degraded first: they are sharper than anything that the model was "
-    "trained on, and it overdoes it. Look at the rim of the brain, where edges overshoot. A model is for images like "
-    "its training inputs.",
     "Where no higher-resolution original exists (the whole T1 volume, the DICOM series, the scene) there is nothing to "
     "measure against. Detail beyond the input is the network's guess. It may be wrong, and it is no basis for a "
     "diagnosis or a measurement.",
 )
 
 
+OVERDONE = (
+    "The whole volume and the DICOM series were not degraded first: they are sharper than anything that the model was "
+    "trained on, and it overdoes it. Look at the rim of the brain, where edges overshoot. A model is for images like "
+    "its training inputs."
+)
 INTERPOLATED = (
     "The scene is interpolated: no model for it is at hand. It shows that georeferencing, nodata and storage survive, "
     "not that the scene gained information."
@@ -38,10 +40,15 @@ INTERPOLATED = (
 
 def notes_of(result: DemoResult) -> tuple[str, ...]:
     """Return what a reader must know, according to which models there were."""
+    made_by = {(shown.sample.job, shown.result.model) for shown in result.shown}
+    trained = {trained_name(shown.sample.domain) for shown in result.shown}
     shipped = sorted(set(result.at_hand.values()))
-    scene = any(shown.sample.job == "interpolate" and shown.result.model in KINDS for shown in result.shown)
-    cards = f"What {' and '.join(shipped)} learnt from, and how far they can be trusted, `srkit models show` tells."
-    return (*NOTES, *([INTERPOLATED] if scene else []), *([cards] if shipped else []))
+    notes = {
+        OVERDONE: any(job == "upscale" and model in trained for job, model in made_by),
+        INTERPOLATED: any(job == "interpolate" and model in KINDS for job, model in made_by),
+        f"What {' and '.join(shipped)} learnt from, and what is known of it, `srkit models show` tells.": bool(shipped),
+    }
+    return (*NOTES, *(note for note, holds in notes.items() if holds))
 
 
 def demo_page(result: DemoResult) -> Page:

@@ -95,6 +95,7 @@ def test_all_samples_are_shown_and_measured(tmp_path: Path, plugins: Plugins, mo
     page = (out / "index.html").read_text(encoding="utf-8")
     for text in (
         "The scene is interpolated",
+        "overdoes it",
         "Waves held out",
         "Made here &lt;too&gt;.",
         "of the same volume",
@@ -134,6 +135,7 @@ def test_a_model_at_hand_is_used_and_shown_beside_the_one_trained_here(
     assert "output of npy-x2" in page
     assert "What npy-x2 learnt from" in page
     assert "The scene is interpolated" not in page
+    assert "overdoes it" not in page  # which is said of the model trained here
     assert page.count("(trained here)") == 1
 
 
