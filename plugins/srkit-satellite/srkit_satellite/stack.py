@@ -48,7 +48,7 @@ class BandFile:
         """What GDAL calls the file."""
         path = self.path.absolute()
         kind = "vsitar" if path.suffix.lower() == ".tar" else "vsizip"
-        return f"/{kind}/{{{path}}}/{self.member}" if self.member else str(path)
+        return f"/{kind}/{{{path}}}/{self.member.removeprefix('./')}" if self.member else str(path)
 
     def open(self) -> Any:
         """Open the file by itself. Raises InputError where it is broken."""

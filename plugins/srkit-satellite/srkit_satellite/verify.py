@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ def verify_output(source: RasterSource, staged: Path, plan: OutputPlan) -> list[
 
     The core has compared the samples with what was written.
     """
-    wanted = blueprint_of(source, plan)
     output = RasterSource(staged, plan.options)
     try:
+        wanted = blueprint_of(source, _as_it_is_laid_out(plan, output.dataset))
         return [
             *_check_geometry(source, output, wanted, plan),
             *_check_storage(output.dataset, wanted),
@@ -39,6 +40,13 @@ def verify_output(source: RasterSource, staged: Path, plan: OutputPlan) -> list[
         ]
     finally:
         output.close()
+
+
+def _as_it_is_laid_out(plan: OutputPlan, dataset: Any) -> OutputPlan:
+    """Return the plan of a COG for a COG: it is one because that was asked for, here or in the run that made it."""
+    if dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG":
+        return plan
+    return replace(plan, options={**plan.options, "profile": "cog"})
 
 
 def _failure(code: str, text: str) -> Finding:

@@ -232,13 +232,14 @@ def test_landsat_bundle_is_stacked_by_what_it_measures(plugins, make, tmp_path, 
     assert kelvin.units == ("K",)
 
 
-def test_landsat_archive_is_read_as_it_is(plugins, make, tmp_path, reopen):
+@pytest.mark.parametrize("prefix", ["", "./"])  # as tar names files that were given one by one, or as a folder
+def test_landsat_archive_is_read_as_it_is(plugins, make, tmp_path, reopen, prefix):
     folder, written = bundle(make)
     archive = tmp_path / "packed" / f"{SCENE}.tar"
     archive.parent.mkdir()
     with tarfile.open(archive, "w") as tar:
         for file in sorted(folder.iterdir()):
-            tar.add(file, file.name)
+            tar.add(file, f"{prefix}{file.name}")
     before = archive.read_bytes()
     report = upscaled(plugins, archive.parent, tmp_path / "out")
     assert sorted(r.output.name for r in report.results if r.output) == [

@@ -163,3 +163,7 @@ def test_mask_that_was_lost_is_found(make, upscale, plan_of):
     target, wrong = upscale(path, name="a.tif"), upscale(bare, name="b.tif")
     assert findings(path, target, plan_of) == []
     assert {"V6", "V7"} <= set(findings(path, wrong, plan_of))
+
+
+def test_a_cog_is_judged_as_one_whatever_is_asked_for_now(source_path, upscale, plan_of):
+    assert findings(source_path, upscale(source_path, name="cog.tif", profile="cog"), plan_of) == []
