@@ -127,8 +127,10 @@ def _one_of(path: Path, found: Sequence[Item | Skipped]) -> Item:
     items = [entry for entry in found if isinstance(entry, Item)]
     if len(items) == 1:
         return items[0]
-    reasons = [f": {entry.reason}" for entry in found if isinstance(entry, Skipped)]
-    raise UsageError(f"{path} is {len(items) or 'no'} item(s) instead of one; name one file{(reasons or [''])[0]}")
+    if items:
+        raise UsageError(f"{path} holds {len(items)} items instead of one; name one of them")
+    reasons = [entry.reason for entry in found if isinstance(entry, Skipped)]
+    raise UsageError(f"{path}: {reasons[0] if reasons else 'holds no image that an installed plugin reads'}")
 
 
 def _compared(

@@ -18,6 +18,7 @@ from srkit_medical.nifti.source import NiftiSource
 from srkit_medical.nifti.verify import verify_file
 
 import srkit
+from srkit.errors import UsageError
 
 Make = Callable[..., Path]
 FACTORS = (2, 2, 3)
@@ -162,6 +163,12 @@ def test_finished_output_that_was_cut_short_is_a_row(make: Make, enlarge: Callab
     output = enlarge(path, FACTORS)
     output.write_bytes(output.read_bytes()[:-5])
     assert failing_rows(path, output) == {"readable"}
+
+
+def test_pair_of_which_nobody_says_what_it_shows_is_asked_for(make: Make, enlarge: Callable[..., Path]) -> None:
+    path = make("a.nii")
+    with pytest.raises(UsageError, match=r"a\.nii: may be .* --domain$"):
+        srkit.verify(path, enlarge(path, FACTORS))
 
 
 def test_wrong_shape_is_found(make: Make, enlarge: Callable[..., Path], check: Any) -> None:
