@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from srkit.errors import DivergedError, OutOfMemoryError
 from srkit.losses.adversarial import AdversarialLoss
 from srkit.losses.content import L1Loss
 from srkit.networks.rrdb import RRDBNet
-from srkit.testing import plugins_with
+from srkit.plugins import CORE, GROUP, load_plugins
 from srkit.training import resolve_recipe, train
 from srkit.training.learning.compute import Compute
 from srkit.training.learning.phase import Phase
@@ -45,6 +46,8 @@ SHORT = (
     "checkpoint_every=2",
     "data.batch=2",
 )
+
+ASTRAY = "losses.pixel={kind: faulty, first: 3, times: 1}"
 
 
 class Small(nn.Module):
@@ -191,7 +194,9 @@ def write_images(folder: Path) -> None:
 
 def run(root: Path, name: str, *changes: str, steps: int = 4, resume: bool = False) -> None:
     """Train as one process of those that the environment speaks of."""
-    plugins = plugins_with(Path(__file__).parents[2] / "toy_domain.py")
+    here = Path(__file__).parents[2]
+    core = [point for point in entry_points(group=GROUP) if point.name == CORE]
+    plugins = load_plugins([here / "toy_domain.py", here / "faulty_loss.py"], installed=core, environment={})
     recipe = resolve_recipe(plugins, domain="toy", overrides=(*SHORT, f"phases.0.steps={steps}", *changes))
     train(recipe, data=root / "data", out=root / "runs" / name, resume=resume, plugins=plugins)
 
@@ -231,7 +236,7 @@ def _at_work(environment: Mapping[str, str], work: Callable[[], None]) -> None:
 
 
 def main(root: Path) -> None:
-    """Do everything, in three rounds: what goes on comes after what it goes on from."""
+    """Do everything, in rounds: what goes on comes after what it goes on from."""
     for name in HEAVY:  # once, and not again in every process
         import_module(name)
     write_images(root / "data")
@@ -242,6 +247,7 @@ def main(root: Path) -> None:
         (1, lambda: run(root, "parts", steps=4, resume=True)),
         (2, lambda: run(root, "sharded", "sharding=full", steps=4, resume=True)),
     )
+    together((2, lambda: run(root, "astray", "sharding=full", ASTRAY, "log_every=0", steps=4)))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,14 @@ def test_shared_weights_learn_the_same_also_beyond_a_stop(company, runs, toy_plu
     )
 
 
+def test_all_go_back_together_from_a_step_that_nobody_looked_at(company, logged):
+    """Step 3 is no number, which is found out amid step 4."""
+    astray = company / "runs" / "astray"
+    assert [line["step"] for line in logged(astray) if "event" in line] == [2]
+    last = load_file(astray / "checkpoints" / "step_000000004.safetensors")
+    assert all(torch.isfinite(tensor).all() for tensor in last.values() if tensor.is_floating_point())
+
+
 def test_a_number_of_processes_that_cannot_share_the_images_of_a_step_is_refused(runs):
     with pytest.raises(RecipeError, match="the run takes 4 images a step, which 3 processes cannot share equally"):
         continued_recipe(RunFolder(runs[0]), None, 3)
