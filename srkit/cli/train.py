@@ -56,7 +56,10 @@ def _rehearse(asked: Mapping[str, Any], lesson: Lesson, place: Place, foresight:
     if place.resume:
         raise UsageError("--dry-run tells of a new run, and --resume goes on with one; leave out one of them")
     tune_allocator()
-    found = rehearse_training(data=lesson.data or (), **asked)
+    try:
+        found = rehearse_training(data=lesson.data or (), **asked)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("nothing was left behind; run the command again") from error
     print_json(found) if foresight.json else print_rehearsal(found)
 
 

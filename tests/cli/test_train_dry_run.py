@@ -46,3 +46,24 @@ def test_it_fails_as_the_run_would(run, scenes, tmp_path):
     assert run(*arguments(losses), "--data", scenes, "--dry-run").exit_code == 5
     assert run(*arguments(), "--data", scenes, "--dry-run", "--resume").exit_code == 2
     assert run(*arguments(), "--data", scenes, "--dry-run", "--scale", "x").exit_code == 2
+
+
+PRESSED = """
+import srkit
+
+def build():
+    raise KeyboardInterrupt
+
+@srkit.hookimpl
+def srkit_losses():
+    return [srkit.LossFactory("pressed", build)]
+"""
+
+
+def test_ctrl_c_leaves_nothing_to_go_on_from(run, scenes, tmp_path):
+    """The key is pressed while a loss is built."""
+    (tmp_path / "pressed.py").write_text(PRESSED)
+    pressed = ("--plugin", tmp_path / "pressed.py", *arguments("losses.pixel.kind=pressed"))
+    shown = run(*pressed, "--data", scenes, "--dry-run")
+    assert shown.exit_code == 130
+    assert "interrupted; nothing was left behind" in shown.stderr
