@@ -19,6 +19,8 @@ from srkit_medical.dicom.reading import READ_ERRORS, UnfitError, quiet, read_pix
 from srkit_medical.dicom.streams import check_frame
 
 AIR_HU = -1024
+RUST = "pyo3_runtime"
+"""Where the panic of a decoder that is written in Rust (RLE) comes from: no `Exception`, it would end the whole run."""
 _CODECS = "'srkit-medical[codecs]'"
 _PACKAGES = {
     "1.2.840.10008.1.2.4.57": _CODECS,
@@ -67,6 +69,7 @@ def read_stored(instance: Instance, opened: FileDataset | None = None) -> Array:
 
 def _decoded(instance: Instance, opened: FileDataset | None) -> Array:
     path, shape, tile = instance.path, instance.shape, instance.tile
+    broken = InputError(f"{path}: its pixels cannot be decoded; copy it again from its origin")
     with quiet():
         try:
             if tile is not None:
@@ -76,7 +79,11 @@ def _decoded(instance: Instance, opened: FileDataset | None) -> Array:
                 return _frame_of(opened, instance.frame_index, shape, instance.syntax)
             return _frame(path, instance.frame_index, shape, instance.syntax)
         except (UnfitError, *READ_ERRORS):
-            raise InputError(f"{path}: its pixels cannot be decoded; copy it again from its origin") from None
+            raise broken from None
+        except BaseException as error:
+            if type(error).__module__ == RUST:
+                raise broken from None
+            raise
 
 
 def _frame(path: Path, index: int, shape: tuple[int, int], syntax: UID) -> Array:

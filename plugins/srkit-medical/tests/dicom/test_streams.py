@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 from srkit_medical.dicom.streams import claimed_size
 
+import srkit
 from srkit.errors import InputError
 
 JPEG_2000, JPEG_LS = "MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm"
@@ -62,3 +64,24 @@ def test_a_claim_beyond_the_header_is_an_error_of_its_file_before_any_decoder(
     source = opened(tmp_path)
     with pytest.raises(InputError, match="cannot be decoded"):
         source.read(source.extent)
+
+
+def run_lengths(rows: int, columns: int, more: int) -> bytes:
+    """Return an RLE frame of 16 bits whose segments hold `more` runs than there are samples (PS3.5, G)."""
+    segment = bytes([129, 7]) * (rows * columns // 128 + more)
+    return struct.pack("<16L", 2, 64, 64 + len(segment), *[0] * 13) + segment + segment
+
+
+@pytest.mark.parametrize("more", [-3, 1, 40])
+def test_a_run_that_is_too_long_costs_its_file_and_not_the_batch(tmp_path: Path, more: int) -> None:
+    """The decoder, which is written in Rust, panics: that is no Exception."""
+    dataset = dcmread(str(get_testdata_file("MR_small_RLE.dcm")))
+    (tmp_path / "in" / "good").mkdir(parents=True)
+    dataset.save_as(tmp_path / "in" / "good" / "1.dcm")
+    dataset.PixelData = encapsulate([run_lengths(64, 64, more)])
+    dataset.SOPInstanceUID = dataset.SeriesInstanceUID = "1.2.3"
+    (tmp_path / "in" / "bad").mkdir()
+    dataset.save_as(tmp_path / "in" / "bad" / "1.dcm")
+    report = srkit.upscale(tmp_path / "in", tmp_path / "out", model="nearest")
+    told = {result.path.parent.name: (result.status, result.exit_code) for result in report.results}
+    assert told == {"bad": ("failed", 4), "good": ("done", 0)}
