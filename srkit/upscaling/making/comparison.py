@@ -67,6 +67,11 @@ def compare(
     item, made = _pair(session, Path(path), Path(output), domain)
     if isinstance(made, Skipped):
         return _unreadable(item, Path(output), made.reason)
+    if made.suffix != item.suffix and "" in (made.suffix, item.suffix):
+        raise UsageError(
+            f"{output} is of another format than what becomes of {item.path}; give the domain's options that it was "
+            "made with"
+        )
     source = open_source(session.plugins, item, session.of(item.domain))
     try:
         try:

@@ -93,7 +93,8 @@ class DicomSource:
         from srkit_medical.nifti.converted import ConvertedSource
 
         if not self.series.stack.even:
-            raise UsageError(f"maps are NIfTI volumes, which cannot say it: {self.series.stack.unscalable}")
+            reason = self.series.stack.unscalable
+            raise UsageError(f"maps are NIfTI volumes, which cannot say where these are: {reason}; leave --maps out")
         return ConvertedSource(self), ".nii.gz"
 
     def close(self) -> None:

@@ -226,6 +226,15 @@ def test_one_of_several_series_is_the_one_that_the_output_is_named_after(make: M
         srkit.verify(tmp_path / "archive", elsewhere)
 
 
+def test_a_volume_made_of_a_series_is_compared_as_what_it_is(make: Make, tmp_path: Path) -> None:
+    options = {"mri": {"to": "nifti"}}
+    folder = make(edit=lossy)
+    (result,) = srkit.upscale(folder, tmp_path / "out", scale=2, model="nearest", options=options).results
+    assert srkit.verify(folder, result.output, options=options).good
+    with pytest.raises(UsageError, match="another format .* options"):
+        srkit.verify(folder, result.output)
+
+
 def test_padding_that_moved_fails_in_its_row(make: Make, enlarge) -> None:
     def padded(dataset: Dataset, k: int) -> None:
         lossy(dataset, k)
