@@ -17,7 +17,7 @@ from srkit.upscaling.batch.request import Asked, Request, decisive
 from srkit.upscaling.batch.run import Batch
 from srkit.upscaling.batch.treatment import Treatment
 from srkit.upscaling.making.manner import Disk, Manner
-from srkit.upscaling.making.naming import MANIFEST, Naming, check_collisions, file_ids
+from srkit.upscaling.making.naming import MANIFEST, Naming, check_collisions, file_ids, names_output_of
 from srkit.upscaling.making.shard import repeatable
 from srkit.upscaling.planning.enlarger import model_named
 from srkit.upscaling.planning.shelf import EnlargerShelf
@@ -37,7 +37,8 @@ def upscale(path: str | Path | Sequence[str | Path], out: str | Path, **asked: U
         Of several, files go into `out` itself, and a folder's items into a folder of its name there; what is named
         twice is done once, and tiles of one image know each other wherever they lie.
     out
-        A file name with the input's suffix (one file in), or a folder. Made with all that is needed above it.
+        A file name with the suffix that the output will have (one item in), or a folder. Made with all that is needed
+        above it.
     **asked
         See `Asked`.
 
@@ -62,9 +63,9 @@ def upscale(path: str | Path | Sequence[str | Path], out: str | Path, **asked: U
     found = inputs.without_outputs(found, out)
     items = [entry for entry in found if isinstance(entry, Item)]
     inputs.check_found(found)
-    naming = Naming(out, request.placing.name, inputs.single)
+    naming = Naming(out, request.placing.name, inputs.single or names_output_of(out, items))
     check_collisions(naming, items, "scale" if request.aim.scale is None else str(request.aim.scale).replace(",", "x"))
-    record = _manifest(course.manifest or course.skip_existing, inputs, out)
+    record = _manifest(course.manifest or course.skip_existing, naming)
     treatment = _treatment(request, naming, _manner(request, items, {"path": path, "out": out, **asked}))
     unfinished = course.dry_run or request.keeping.shard is not None
     treatment = replace(
@@ -74,7 +75,7 @@ def upscale(path: str | Path | Sequence[str | Path], out: str | Path, **asked: U
         earlier=record.earlier() if record and course.skip_existing and not request.placing.overwrite else None,
         again=course.again or inputs.named,
     )
-    copying = None if request.keeping.shard is not None else _copying(request, inputs, out, found)
+    copying = None if request.keeping.shard is not None else _copying(request, inputs, naming.folder, found)
     batch = Batch(treatment, None if unfinished else record, course.progress or _silent, course.workers, copying)
     results = batch.treat_one(found) if _is_one(found) else batch.treat_all(found)
     gathered = () if unfinished else _gathered(session, results)
@@ -127,8 +128,7 @@ def _silent(done: int, total: int, note: str) -> None:
     return None
 
 
-def _manifest(wanted: bool | str | Path, inputs: Inputs, out: Path) -> Manifest | None:
+def _manifest(wanted: bool | str | Path, naming: Naming) -> Manifest | None:
     if not wanted:
         return None
-    folder = out.parent if inputs.single and not out.is_dir() else out
-    return Manifest(folder / MANIFEST if wanted is True else Path(wanted))
+    return Manifest(naming.folder / MANIFEST if wanted is True else Path(wanted))

@@ -30,7 +30,7 @@ class Naming:
     template
         Name without suffix, with ``{stem}`` and ``{scale}``; None keeps the item's name.
     single_file
-        Whether the input is one file: then `out` may name the output itself.
+        Whether there is one output, whose name `out` may be.
     """
 
     out: Path
@@ -48,6 +48,11 @@ class Naming:
         if self.template is not None and ("/" in self.template or os.sep in self.template):
             raise UsageError(f"the name {self.template!r} has a folder in it; give folders with --out")
 
+    @property
+    def folder(self) -> Path:
+        """The folder that holds all outputs."""
+        return self.out.parent if self.single_file and not self.out.is_dir() else self.out
+
     def target(self, item: Item, scale: str) -> Path:
         """Return the absolute path of an item's output; `scale` as in ``2`` or ``1x1x4``.
 
@@ -60,6 +65,22 @@ class Naming:
         if self.template is not None and (item.stem or item.suffix):
             stem = self.template.format(stem=item.stem, scale=scale)
         return Path(os.path.normpath(out / item.folder / (stem + item.suffix)))
+
+
+def names_output_of(out: Path, items: Sequence[Item]) -> bool:
+    """Tell whether `out` is a name for the output of the only item that a folder holds (a series as a volume).
+
+    Raises UsageError where it is one, and there are several items.
+    """
+    if out.is_dir() or not items or not all(item.suffix and _ends_in(out, item.suffix) for item in items):
+        return False
+    if len(items) > 1:
+        raise UsageError(f"the output {out.name!r} names a file, and there are {len(items)} items; give a folder")
+    return True
+
+
+def _ends_in(out: Path, suffix: str) -> bool:
+    return out.name.lower().endswith(suffix.lower()) and out.name.lower() != suffix.lower()
 
 
 def check_collisions(naming: Naming, items: Sequence[Item], scale: str) -> None:
@@ -130,7 +151,7 @@ def _check_folder(target: Path, item: Item, *, overwrite: bool) -> None:
 
 def _names_a_file(out: Path, suffix: str) -> bool:
     """Tell whether `out` is the name of a file with `suffix`; a name of another kind is an error, not a folder."""
-    if out.name.lower().endswith(suffix.lower()) and out.name.lower() != suffix.lower():
+    if _ends_in(out, suffix):
         return True
     if out.suffix:
         raise UsageError(

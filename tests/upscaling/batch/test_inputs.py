@@ -114,3 +114,17 @@ def test_shards_of_several_inputs_are_merged(plugins: Plugins, tmp_path: Path, a
 def test_inspection_takes_several_inputs(plugins: Plugins, tmp_path: Path, array: np.ndarray) -> None:
     paths = [save(tmp_path / "a.npy", array), save(tmp_path / "in" / "b.npy", array).parent]
     assert [item.path.name for item in inspect_path(paths, plugins=plugins)] == ["a.npy", "b.npy"]
+
+
+def test_a_folder_with_one_item_may_name_its_output(plugins: Plugins, tmp_path: Path) -> None:
+    save(tmp_path / "in" / "a.npy", np.zeros((1, 5, 5), np.uint8))
+    more = {"plugins": plugins, "model": "nearest", "manifest": True}
+    (result,) = upscale(tmp_path / "in", tmp_path / "new" / "b.npy", **more).results
+    assert result.output == tmp_path / "new" / "b.npy"
+    assert result.output.is_file()
+    assert (tmp_path / "new" / "srkit-manifest.jsonl").is_file()
+    save(tmp_path / "in" / "c.npy", np.zeros((1, 5, 5), np.uint8))
+    with pytest.raises(UsageError, match=r"'d\.npy' names a file, and there are 2 items; give a folder"):
+        upscale(tmp_path / "in", tmp_path / "d.npy", **more)
+    (tmp_path / "e.npy").mkdir()
+    assert len(upscale(tmp_path / "in", tmp_path / "e.npy", **more).results) == 2
