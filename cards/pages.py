@@ -18,6 +18,8 @@ ENOUGH = 5
 """Subjects from which on an interval is told."""
 MARGIN = 0.1
 """Decibels by which the model may be below bicubic interpolation on a subject before it is told of."""
+ANGLE = 5e-4
+"""Degrees that the spectral angle may be larger before it is told of: what three digits show."""
 
 
 def with_figures(page: str, figures: str) -> str:
@@ -35,7 +37,7 @@ def figures_page(name: str, figures: Figures, plan: Plan) -> str:
         "PSNR in dB. What the columns are and how they come about: [how models are judged](README.md).",
         "### Held-out items",
         _summary(name, [entry for entry in figures.measured if entry.use == "test"]),
-        *_remarks(name, figures),
+        "\n".join(_remarks(name, figures)),
     ]
     for entry in figures.measured:
         if entry.condition.own:
@@ -45,7 +47,7 @@ def figures_page(name: str, figures: Figures, plan: Plan) -> str:
         parts += [f"### {title.capitalize()}, luma", _benchmark(name, table)]
     if figures.inputs:
         parts += ["### Real inputs, enlarged as they are", _inputs(name, figures.inputs)]
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 def _summary(name: str, measured: Sequence[Measured]) -> str:
@@ -76,7 +78,7 @@ def _remarks(name: str, figures: Figures) -> Iterator[str]:
         if table.gain(name, "bspline", "ssim")["worst"] < 0:
             yield f"- {where}: SSIM below that of B-spline interpolation on some subject."
         angle = table.gain(name, "bicubic", "sam")["mean"] if "sam" in table.metrics else math.nan
-        if angle > 0:
+        if angle > ANGLE:
             yield f"- {where}: the spectral angle is {angle:.3f} degrees larger than with bicubic interpolation."
         if "unsupported" in table.metrics:
             yield f"- {where}: {_looks(name, table)}."
