@@ -104,10 +104,7 @@ def head(costs: Mapping[str, Cost], measured: Mapping[str, Any]) -> str:
 
 def parameters_of(name: str, build: Any) -> str:
     """Return which keys `network.parameters` may have."""
-    function, attribute = build.args
-    cls = getattr(__import__(function, fromlist=[attribute]), attribute)
-    filled_in = ("self", "ndim", "scale")
-    known = [p for p in inspect.signature(cls).parameters.values() if p.name not in filled_in]
+    known = [p for p in inspect.signature(build).parameters.values() if p.name not in ("ndim", "scale")]
     return f"- `{name}`: " + ", ".join(f"`{p.name}: {p.default}`" for p in known)
 
 
