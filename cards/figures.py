@@ -14,12 +14,16 @@ from srkit import plugins as verbs
 from srkit.errors import InputError
 from srkit.evaluation import EvaluationTable, evaluate
 from srkit.evaluation.benchmark import benchmark
+from srkit.evaluation.detail import FIGURES as DETAIL
 from srkit.evaluation.linear import Linear, tuned_prior
 from srkit.evaluation.unreferenced import InputFigures, examine
 from srkit.losses.weights import stlpips_weights
 from srkit.models.file import ModelInfo, read_info
 from srkit.plugins import Plugins
 from srkit.upscaling.planning.linear import Prior
+
+TOLD = ("psnr", "ssim", "psnr_foreground", "ssim_foreground", "sam", "st_lpips", *DETAIL)
+"""Figures that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +160,12 @@ def _for_fidelity(info: ModelInfo, plugins: Plugins) -> tuple[str, ...]:
 
 
 def _brief(table: EvaluationTable) -> dict[str, Any]:
-    """Return a table as plain values without the figures of single channels."""
+    """Return a table as plain values: without single channels, and without figures that no page tells."""
     content = table.as_dict()
-    for row in content["rows"]:
-        row.pop("channels", None)
+    untold = [name for name in table.metrics if name not in TOLD]
+    for row in (*content["rows"], *content["summary"].values()):
+        for name in ("channels", *untold):
+            row.pop(name, None)
     return content
 
 

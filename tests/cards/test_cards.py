@@ -103,6 +103,7 @@ def test_page_card_and_figures_come_of_one_call(model: Path, given: argparse.Nam
     assert first["models"] == ["toy-x2", "wiener", "nearest", "bicubic", "bspline", "lanczos"]
     assert first["summary"]["toy-x2"]["psnr"]["subjects"] == 2
     assert first["summary"]["toy-x2"]["psnr"]["items"] == 3
+    assert set(first["summary"]["toy-x2"]) == {"psnr", "ssim", "sam"}
     assert {row["item"] for row in first["rows"]} == {"s1_image.npy", "s2_image.npy", "s3_image.npy"}
     assert {row["model"] for row in content["inputs"]} == set(first["models"])
 
