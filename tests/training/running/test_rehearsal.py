@@ -58,7 +58,7 @@ def test_what_would_stop_the_run_stops_it_here(toy_plugins, toy_data, tmp_path):
     with pytest.raises(RecipeError, match="does not exist"):
         rehearse(toy_plugins, recipe, [tmp_path / "nowhere"])
     odd = resolve_recipe(toy_plugins, domain="toy", overrides=[*SHORT, "network.parameters.fetures=8"])
-    with pytest.raises(RecipeError, match="did you mean .features"):
+    with pytest.raises(RecipeError, match="did you mean 'features'"):
         rehearse(toy_plugins, odd, [toy_data])
     wild = resolve_recipe(toy_plugins, domain="toy", overrides=[*SHORT, "phases.0.learning_rate=1e6"])
     with pytest.raises(DivergedError):
