@@ -67,7 +67,7 @@ imports: $(VENV)/.installed  ## Check which part may import which
 check: lint types imports test  ## All of it, as CI does
 
 evaluate: $(VENV)/.installed  ## Measure the models that ship; renews docs/models and their cards (needs SRKIT_DATA)
-	$(BIN)/python cards/make.py
+	$(BIN)/python benchmarks/quality/make.py
 
 bench: $(VENV)/.installed  ## Measure speed against rivals; renews docs/performance.md (minutes)
 	$(BIN)/python benchmarks/run.py

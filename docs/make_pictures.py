@@ -1,8 +1,8 @@
 """Writes docs/images: `python docs/make_pictures.py [demo-output]`.
 
 `mri-detail.png` comes of what `make demo` left behind; where a model was at hand there, its output is shown, else that
-of the model trained there. `NAME.png` of each model that plugins ship shows a detail of an item that `cards/items.csv`
-names for the picture, below SRKIT_DATA. What is not there is left out.
+of the model trained there. `NAME.png` of each model that plugins ship shows a detail of an item that
+`benchmarks/quality/items.csv` names for the picture, below SRKIT_DATA. What is not there is left out.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from srkit.upscaling.enlarging.engine import enlarge_whole
 from srkit.upscaling.planning.linear import wiener
 
 DOCS = Path(__file__).resolve().parent
-CARDS = DOCS.parent / "cards"
-sys.path.insert(0, str(CARDS))
+QUALITY = DOCS.parent / "benchmarks" / "quality"
+sys.path.insert(0, str(QUALITY))
 from plan import Plan, plan_for  # noqa: E402  lies beside the tables that it reads
 
 DATA = Path(os.environ.get("SRKIT_DATA", DOCS.parents[1] / "shared" / "data"))
@@ -64,7 +64,7 @@ def model_details(path: Path, data: Path, plugins: Plugins, plan: Plan | None = 
     """Return the same detail of input, interpolation, linear reconstruction, output and original, with captions."""
     model = load_model(path, plugins)
     domain, scale = model.info.domain, model.info.scale
-    plan = plan or plan_for(model.info, CARDS)
+    plan = plan or plan_for(model.info, QUALITY)
     with closing(open_at(plugins, data / plan.of_use("picture")[0].path, domain)) as source:
         pair = make_reference(plugins, source, domain=domain, scale=scale, degradation=plan.linear)
     rivals = {

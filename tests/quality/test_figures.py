@@ -21,8 +21,8 @@ from srkit.models.packing import pack_model
 from srkit.networks.srresnet import SRResNet
 from srkit.plugins import Plugins
 
-CARDS = Path(__file__).parents[2] / "cards"
-DATA = CARDS.parents[1] / "shared" / "data"
+QUALITY = Path(__file__).parents[2] / "benchmarks" / "quality"
+DATA = QUALITY.parents[2] / "shared" / "data"
 CONDITIONS = """
 toy-in-plane:
   noise:
@@ -37,9 +37,9 @@ SHAPE = {"features": 4, "blocks": 1, "head_kernel": 3, "skip": "bicubic"}
 @pytest.fixture(scope="module", autouse=True)
 def scripts() -> Iterator[None]:
     """Import the modules of the folder as its own script does."""
-    sys.path.insert(0, str(CARDS))
+    sys.path.insert(0, str(QUALITY))
     yield
-    sys.path.remove(str(CARDS))
+    sys.path.remove(str(QUALITY))
 
 
 @pytest.fixture(autouse=True)
@@ -190,7 +190,7 @@ def test_an_interval_is_told_of_five_subjects_or_more() -> None:
 
 
 def test_every_item_of_the_plan_is_known_and_no_subject_serves_two_ends() -> None:
-    with (CARDS / "items.csv").open(newline="") as file:
+    with (QUALITY / "items.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     uses: dict[tuple[str, str], set[str]] = {}
     for row in rows:
@@ -209,11 +209,11 @@ def test_every_kind_that_the_plan_knows_can_be_degraded() -> None:
     from plan import plan_for
 
     roles = {"in-plane": ("row", "column"), "through-plane": ("slice", "row", "column")}
-    for kind in yaml.safe_load((CARDS / "conditions.yaml").read_text()):
+    for kind in yaml.safe_load((QUALITY / "conditions.yaml").read_text()):
         domain, axes = kind.split("-", 1)
         scale = Scale(1, 1, 2) if axes == "through-plane" else Scale(2, 2)
         info = ModelInfo("a", domain, "srresnet", scale, roles[axes], 1, degradation=({"name": "area"},))
-        plan = plan_for(info, CARDS)
+        plan = plan_for(info, QUALITY)
         assert plan.conditions[0].steps == [{"name": "area"}]
         assert all({"name": "area"} in condition.steps for condition in plan.conditions if condition.own)
         assert all(len(condition.steps) == 2 for condition in plan.conditions[1:] if condition.own)

@@ -25,7 +25,7 @@ from srkit.models.packing import pack_model
 from srkit.plugins import Plugins, load_plugins
 
 HERE = Path(__file__).resolve().parent
-DATA = Path(os.environ.get("SRKIT_DATA", HERE.parent.parent / "shared" / "data"))
+DATA = Path(os.environ.get("SRKIT_DATA", HERE.parents[2] / "shared" / "data"))
 
 
 def renew(path: Path, arguments: argparse.Namespace, plugins: Plugins) -> Path:
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=Path, metavar="MODEL", help="model files; by default all that ship")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of items.csv's paths (SRKIT_DATA)")
-    parser.add_argument("--pages", type=Path, default=HERE.parent / "docs" / "models")
+    parser.add_argument("--pages", type=Path, default=HERE.parents[1] / "docs" / "models")
     parser.add_argument("--results", type=Path, default=HERE / "results")
     parser.add_argument("--plan", type=Path, default=HERE, help="the folder of items.csv and conditions.yaml")
     given = parser.parse_args(arguments)
