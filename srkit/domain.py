@@ -80,6 +80,8 @@ class Item:
         Where its output goes, below the output folder: ``folder/stem + suffix``. `folder` is relative to the root
         of the discovery (``""`` for the root itself); `suffix` is that of the *output's* format (``.nii.gz``).
         An item whose output is a folder of files has no suffix; with an empty stem too, its files go into `folder`.
+    other_suffixes
+        Those that its output may have as well, where the user names the output so (``.nii``).
     key
         Distinguishes items that share their first path (bands of a container); ``""`` as a rule.
     identity
@@ -100,6 +102,7 @@ class Item:
     key: str = ""
     identity: str = ""
     mosaic: tuple[Path, ...] = ()
+    other_suffixes: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:

@@ -64,6 +64,8 @@ def upscale(path: str | Path | Sequence[str | Path], out: str | Path, **asked: U
     items = [entry for entry in found if isinstance(entry, Item)]
     inputs.check_found(found)
     naming = Naming(out, request.placing.name, inputs.single or names_output_of(out, items))
+    found = [naming.named(entry) if isinstance(entry, Item) else entry for entry in found]
+    items = [entry for entry in found if isinstance(entry, Item)]
     check_collisions(naming, items, "scale" if request.aim.scale is None else str(request.aim.scale).replace(",", "x"))
     record = _manifest(course.manifest or course.skip_existing, naming)
     treatment = _treatment(request, naming, _manner(request, items, {"path": path, "out": out, **asked}))

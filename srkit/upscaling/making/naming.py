@@ -6,7 +6,7 @@ import os
 import string
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from srkit.domain import Item, Skipped
@@ -53,6 +53,13 @@ class Naming:
         """The folder that holds all outputs."""
         return self.out.parent if self.single_file and not self.out.is_dir() else self.out
 
+    def named(self, item: Item) -> Item:
+        """Return the item with that of its suffixes which `out` has, where that is the name of its output."""
+        if not self.single_file or self.out.is_dir() or _ends_in(self.out, item.suffix):
+            return item
+        fitting = [suffix for suffix in item.other_suffixes if _ends_in(self.out, suffix)]
+        return replace(item, suffix=fitting[0]) if fitting else item
+
     def target(self, item: Item, scale: str) -> Path:
         """Return the absolute path of an item's output; `scale` as in ``2`` or ``1x1x4``.
 
@@ -72,7 +79,9 @@ def names_output_of(out: Path, items: Sequence[Item]) -> bool:
 
     Raises UsageError where it is one, and there are several items.
     """
-    if out.is_dir() or not items or not all(item.suffix and _ends_in(out, item.suffix) for item in items):
+    suffixes = [(item.suffix, *item.other_suffixes) for item in items if item.suffix]
+    fitting = [any(_ends_in(out, suffix) for suffix in own) for own in suffixes]
+    if out.is_dir() or not items or len(fitting) < len(items) or not all(fitting):
         return False
     if len(items) > 1:
         raise UsageError(f"the output {out.name!r} names a file, and there are {len(items)} items; give a folder")

@@ -155,11 +155,13 @@ def _finished(item: Item | Skipped, root: Path, options: Mapping[str, Options]) 
         return item
     key = AS_NIFTI[1 if item.suffix else 0] + item.key
     if item.stem:
-        return replace(item, suffix=".nii.gz", key=key)
+        return replace(item, suffix=".nii.gz", other_suffixes=(".nii",), key=key)
     home = PurePosixPath(item.folder)
     folder = home.parent.as_posix() if item.folder else "."
     stem = home.name or root.stem or "volume"
-    return replace(item, folder="" if folder == "." else folder, stem=stem, suffix=".nii.gz", key=key)
+    return replace(
+        item, folder="" if folder == "." else folder, stem=stem, suffix=".nii.gz", other_suffixes=(".nii",), key=key
+    )
 
 
 def _not_copied(entry: Item | Skipped) -> Item | Skipped:

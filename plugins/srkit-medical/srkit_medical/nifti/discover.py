@@ -16,7 +16,7 @@ from srkit_medical.nifti.compression import is_gzip, peek
 from srkit_medical.nifti.description import read_description
 from srkit_medical.nifti.geometry import forms_of, grid_of, roles_of
 from srkit_medical.nifti.header import VolumeHeader, read_header, sniff
-from srkit_medical.nifti.names import stem_of, suffix_of
+from srkit_medical.nifti.names import OTHER_SUFFIXES, stem_of, suffix_of
 from srkit_medical.selection import Portrait, Selection, Selections
 
 CLAIMING = (".nii", ".nii.gz", ".mgz", ".mgh")
@@ -85,6 +85,7 @@ def _items(path: Path, base: Path, *, components: bool) -> Iterator[Item | Skipp
             folder="" if folder == "." else folder,
             stem=stem_of(path),
             suffix=suffix,
+            other_suffixes=OTHER_SUFFIXES.get(suffix.lower(), ()),
         )
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from srkit.domain import Item
 
 SUFFIXES = (".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh")
 
+OTHER_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    ".nii.gz": (".nii",),
+    ".nii": (".nii.gz",),
+    ".hdr": (".nii.gz", ".nii"),
+    ".mgz": (".mgh",),
+    ".mgh": (".mgz",),
+}
+"""What an output may be named instead: packed or not, and of a pair as one file."""
 
 AS_NIFTI = ("series as NIfTI", "Enhanced object as NIfTI")
 """How keys of DICOM items begin whose outputs are NIfTI files."""

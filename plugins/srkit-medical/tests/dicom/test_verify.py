@@ -231,7 +231,7 @@ def test_a_volume_made_of_a_series_is_compared_as_what_it_is(make: Make, tmp_pat
     folder = make(edit=lossy)
     (result,) = srkit.upscale(folder, tmp_path / "out", scale=2, model="nearest", options=options).results
     assert srkit.verify(folder, result.output, options=options).good
-    with pytest.raises(UsageError, match="another format .* options"):
+    with pytest.raises(UsageError, match=r"another format .* options"):
         srkit.verify(folder, result.output)
 
 

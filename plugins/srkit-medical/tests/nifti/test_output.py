@@ -22,6 +22,7 @@ from nibabel.nifti1 import Nifti1Extension
 from srkit_medical.nifti.sink import create_file
 from srkit_medical.nifti.source import NiftiSource
 
+import srkit
 from srkit.errors import OutputError
 from srkit.grid import Window
 from srkit.upscaling import upscale
@@ -430,3 +431,23 @@ def test_thin_and_odd_volumes_work(
         for axis, factor in enumerate(factors):
             repeated = repeated.repeat(factor, axis)
         np.testing.assert_array_equal(np.asarray(after.dataobj), repeated)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("a.nii.gz", "b.nii"), ("a.nii", "b.nii.gz"), ("a.hdr", "b.nii.gz"), ("a.mgz", "b.mgh")]
+)
+def test_the_name_of_an_output_says_whether_it_is_packed_and_one_file(
+    make: Callable[..., Path], tmp_path: Path, name: str, other: str
+) -> None:
+    klass = {"a.hdr": nibabel.Nifti1Pair, "a.mgz": nibabel.MGHImage}.get(name, nibabel.Nifti1Image)
+    path, output = make(name, np.ones((6, 7, 5), np.float32), klass=klass), tmp_path / "out" / other
+    srkit.upscale(path, output, model="nearest", domain="mri", maps=True)
+    assert (output.read_bytes()[:2] == b"\x1f\x8b") is other.endswith("z")
+    alone = other.endswith(".mgh")  # nibabel would leave it open
+    image = nibabel.MGHImage.from_bytes(output.read_bytes()) if alone else nibabel.load(output)
+    np.testing.assert_allclose(image.get_fdata(), 1)
+    assert srkit.verify(path, output, domain="mri").good
+    suffix = "." + other.partition(".")[2]
+    assert {file.name for file in output.parent.iterdir()} == {
+        f"b{kind}{suffix}" for kind in ("", "_residual", "_departure", "_spread")
+    }
