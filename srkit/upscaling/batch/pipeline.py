@@ -67,7 +67,8 @@ def upscale(path: str | Path | Sequence[str | Path], out: str | Path, **asked: U
     found = [naming.named(entry) if isinstance(entry, Item) else entry for entry in found]
     items = [entry for entry in found if isinstance(entry, Item)]
     check_collisions(naming, items, "scale" if request.aim.scale is None else str(request.aim.scale).replace(",", "x"))
-    record = _manifest(course.manifest or course.skip_existing, naming)
+    home = naming.folder_of(items)
+    record = _manifest(course.manifest or course.skip_existing, home)
     treatment = _treatment(request, naming, _manner(request, items, {"path": path, "out": out, **asked}))
     unfinished = course.dry_run or request.keeping.shard is not None
     treatment = replace(
@@ -77,7 +78,7 @@ def upscale(path: str | Path | Sequence[str | Path], out: str | Path, **asked: U
         earlier=record.earlier() if record and course.skip_existing and not request.placing.overwrite else None,
         again=course.again or inputs.named,
     )
-    copying = None if request.keeping.shard is not None else _copying(request, inputs, naming.folder, found)
+    copying = None if request.keeping.shard is not None else _copying(request, inputs, home, found)
     batch = Batch(treatment, None if unfinished else record, course.progress or _silent, course.workers, copying)
     results = batch.treat_one(found) if _is_one(found) else batch.treat_all(found)
     gathered = () if unfinished else _gathered(session, results)
@@ -130,7 +131,7 @@ def _silent(done: int, total: int, note: str) -> None:
     return None
 
 
-def _manifest(wanted: bool | str | Path, naming: Naming) -> Manifest | None:
+def _manifest(wanted: bool | str | Path, home: Path) -> Manifest | None:
     if not wanted:
         return None
-    return Manifest(naming.folder / MANIFEST if wanted is True else Path(wanted))
+    return Manifest(home / MANIFEST if wanted is True else Path(wanted))

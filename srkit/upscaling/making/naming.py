@@ -48,10 +48,10 @@ class Naming:
         if self.template is not None and ("/" in self.template or os.sep in self.template):
             raise UsageError(f"the name {self.template!r} has a folder in it; give folders with --out")
 
-    @property
-    def folder(self) -> Path:
-        """The folder that holds all outputs."""
-        return self.out.parent if self.single_file and not self.out.is_dir() else self.out
+    def folder_of(self, items: Iterable[Item]) -> Path:
+        """Return the folder that holds the outputs of `items`, and what belongs beside them."""
+        named = any(item.suffix and _ends_in(self.out, item.suffix) for item in items)
+        return self.out.parent if self.single_file and named and not self.out.is_dir() else self.out
 
     def named(self, item: Item) -> Item:
         """Return the item with that of its suffixes which `out` has, where that is the name of its output."""

@@ -128,3 +128,12 @@ def test_a_folder_with_one_item_may_name_its_output(plugins: Plugins, tmp_path: 
         upscale(tmp_path / "in", tmp_path / "d.npy", **more)
     (tmp_path / "e.npy").mkdir()
     assert len(upscale(tmp_path / "in", tmp_path / "e.npy", **more).results) == 2
+
+
+def test_the_manifest_of_one_file_lies_in_the_folder_of_its_output(plugins: Plugins, tmp_path: Path) -> None:
+    path = save(tmp_path / "in" / "a.npy", np.zeros((1, 5, 5), np.uint8))
+    for status in ("done", "skipped"):
+        report = upscale(path, tmp_path / "out" / "new", plugins=plugins, model="nearest", skip_existing=True)
+        assert [result.status for result in report.results] == [status]
+    assert (tmp_path / "out" / "new" / "srkit-manifest.jsonl").is_file()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["new"]

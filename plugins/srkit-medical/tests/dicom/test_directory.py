@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.config import disable_value_validation
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
+
+import srkit
 
 Make = Callable[..., Path]
 
@@ -80,3 +82,17 @@ def test_a_broken_directory_is_named(tmp_path: Path, skipped) -> None:
 def test_a_real_directory_finds_what_its_folder_holds(real: Path, items) -> None:
     (path,) = (real / "dicomdir").rglob("DICOMDIR")
     assert {item.paths for item in items(path)} == {item.paths for item in items(path.parent)}
+
+
+def test_what_it_lists_is_copied_below_the_output_folder(make: Make, tmp_path: Path) -> None:
+    folder = make("disc/IMAGES").parent
+    scout = dcmread(folder / "IMAGES" / "000.dcm")
+    scout.ImageType, scout.SOPInstanceUID = ["ORIGINAL", "PRIMARY", "LOCALIZER"], "1.2.3"
+    (folder / "SCOUT").mkdir()
+    scout.save_as(folder / "SCOUT" / "1")
+    path = listing(folder, [["SCOUT", "1"], *(["IMAGES", f"{k:03d}.dcm"] for k in range(6))])
+    options = {name: {"copy_others": True} for name in ("mri", "ct", "pet")}
+    report = srkit.upscale(path, tmp_path / "out", model="nearest", options=options, manifest=True)
+    assert sorted(result.status for result in report.results) == ["copied", "done"]
+    assert (tmp_path / "out" / "SCOUT" / "1").read_bytes() == (folder / "SCOUT" / "1").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disc", "out"]
