@@ -99,7 +99,8 @@ def _placed(place: Footprint | None, corners: Sequence[tuple[float, float]] | No
     east = place.west + place.width
     halves = [(place.west, min(east, 180.0)), (-180.0, east - 360)][: 1 if east <= 180 else 2]
     boxes = [[(w, place.south), (e, place.south), (e, place.north), (w, place.north)] for w, e in halves]
-    outlines = [corners] if corners and len(boxes) == 1 else boxes
+    near = [(place.west + (x - place.west + 180) % 360 - 180, y) for x, y in corners or ()]  # some count from 0 to 360
+    outlines = [near] if near and len(boxes) == 1 and place.width < 180 else boxes
     rings = [[[list(point) for point in [*outline, outline[0]]]] for outline in outlines]
     kind, coordinates = ("Polygon", rings[0]) if len(rings) == 1 else ("MultiPolygon", rings)
     box = [place.west, place.south, halves[-1][1], place.north]

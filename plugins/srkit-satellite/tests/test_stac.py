@@ -80,6 +80,15 @@ def test_an_image_across_the_date_line_has_two_boxes(make, tmp_path):
     assert item["geometry"]["type"] == "MultiPolygon"
 
 
+def test_longitudes_are_counted_from_the_date_line(make, tmp_path):
+    place = {"crs": "EPSG:4326", "transform": Affine(0.1, 0, 200, 0, -0.1, 10)}
+    assert upscale(make("scene.tif", VALUES, **place), tmp_path / "out.tif", "--stac", "2020-01-01") == 0
+    item = json.loads((tmp_path / "out.json").read_text())
+    ring = np.array(item["geometry"]["coordinates"][0])
+    assert item["bbox"] == pytest.approx([-160, 7, -156, 10])
+    assert [*ring.min(axis=0), *ring.max(axis=0)] == pytest.approx(item["bbox"])
+
+
 def test_nothing_is_written_unless_asked_for(make, tmp_path):
     (tmp_path / "out.json").write_text("mine")
     assert upscale(make("scene.tif", VALUES), tmp_path / "out.tif") == 0
