@@ -18,7 +18,7 @@ from srkit_satellite.layout import Layout, creation_options, interleave_for, lay
 from srkit_satellite.salvage import Salvaged
 from srkit_satellite.saturation import SATURATED_TAG
 from srkit_satellite.source import RasterSource
-from srkit_satellite.tags import METHOD_TAG, CarriedTags, Tags, carried_tags, made_at, provenance_tags
+from srkit_satellite.tags import DATE_TAG, METHOD_TAG, CarriedTags, Tags, carried_tags, made_at, provenance_tags
 from srkit_satellite.validity import usable_nodata
 
 
@@ -169,7 +169,7 @@ def _tags(source: RasterSource, plan: OutputPlan, bands: tuple[BandBlueprint, ..
     if isinstance(source.dataset, Salvaged):
         added["SRKIT_BROKEN_BLOCKS"] = source.dataset.broken
     if plan.options.get("timestamp"):
-        added["TIFFTAG_DATETIME"] = made_at()
+        added[DATE_TAG] = made_at()
     if source.mosaic is not None:
         added["SRKIT_TILES"] = str(len(source.mosaic.layout.windows))
     return CarriedTags({**carried.dataset, **added}, carried.namespaces, _with_methods(carried.bands, plan))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ RESOLUTION_KEYS = ("TIFFTAG_YRESOLUTION", "TIFFTAG_XRESOLUTION")  # rows, column
 XMP_KEY = "XML_com.adobe.xmp"  # states the old size deep inside
 DOMAINS_TAG = "SRKIT_SOURCE_DOMAINS"
 METHOD_TAG = "SRKIT_METHOD"
+DATE_TAG = "TIFFTAG_DATETIME"
 """How a band was enlarged: the name of the model, bicubic, or repeated."""
 
 
@@ -175,12 +176,8 @@ def provenance_tags(
     return {key: value for key, value in tags.items() if value}
 
 
-@cache
 def made_at() -> str:
-    """Return when this process made its first output, as TIFF says dates, in UTC; SOURCE_DATE_EPOCH where it is set.
-
-    It is one for all outputs of a run, and for what verifies them.
-    """
+    """Return the present, as TIFF says dates, in UTC; SOURCE_DATE_EPOCH where it is set."""
     seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
     moment = datetime.fromtimestamp(int(seconds), UTC) if seconds.isdecimal() else datetime.now(UTC)
     return moment.strftime("%Y:%m:%d %H:%M:%S")
