@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from srkit import plugins as verbs
+from srkit.data.kept_items import item_from_json, item_to_json
 from srkit.data.registration import Fit
 from srkit.data.view import ProxySource, View, chosen_channels
 from srkit.domain import Item, Options
@@ -51,16 +51,13 @@ class Counterpart:
     places: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON, without the group, which may derive from a patient's number."""
-        content = asdict(self)
-        content["lr"] = {**asdict(self.lr), "paths": [str(path.absolute()) for path in self.lr.paths]}
-        del content["lr"]["group"], content["lr"]["mosaic"]
-        return content
+        """Return it as JSON."""
+        return {**asdict(self), "lr": item_to_json(self.lr)}
 
 
 def counterpart_from_json(content: Mapping[str, Any]) -> Counterpart:
     """Return the counterpart of `Counterpart.to_json`."""
-    lr = Item(**{**content["lr"], "paths": tuple(Path(path) for path in content["lr"]["paths"])})
+    lr = item_from_json(content["lr"])
     tuples = {key: tuple(content[key]) for key in ("offset", "displacement", "residual", "places")}
     fit = tuple((float(gain), float(offset)) for gain, offset in content["fit"])
     return Counterpart(lr, correlation=content["correlation"], fit=fit, mean=content["mean"], **tuples)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from srkit import plugins as verbs
 from srkit.data.catalogue import Catalogue, Entry
+from srkit.data.kept_items import item_from_json, item_to_json
 from srkit.domain import Item, Part
 from srkit.errors import RecipeError
 from srkit.grid import Role, Window
@@ -208,12 +209,9 @@ def split_from_json(text: str, where: Path) -> Split:
 
 def _part_to_json(part: Part) -> dict[str, Any]:
     window = None if part.window is None else [list(part.window.start), list(part.window.stop)]
-    item = {**asdict(part.item), "paths": [str(path.absolute()) for path in part.item.paths]}
-    del item["group"], item["mosaic"]
-    return {"item": item, "window": window}
+    return {"item": item_to_json(part.item), "window": window}
 
 
 def _part_from_json(content: Mapping[str, Any]) -> Part:
-    item = Item(**{**content["item"], "paths": tuple(Path(path) for path in content["item"]["paths"])})
     window = content["window"]
-    return Part(item, None if window is None else Window(tuple(window[0]), tuple(window[1])))
+    return Part(item_from_json(content["item"]), None if window is None else Window(tuple(window[0]), tuple(window[1])))
