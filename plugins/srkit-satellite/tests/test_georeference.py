@@ -144,6 +144,13 @@ def test_rpc_model_sees_the_same_ground(make, upscale, reopen, scale):
             np.testing.assert_allclose(ours, coarse.xy(row, column, offset="ul"), rtol=0, atol=1e-9)
 
 
+def test_transform_and_rpc_model_of_one_raster_are_both_kept(make, upscale, reopen):
+    path = make("in.tif", PICTURE, transform=TURNED, edit=lambda d: setattr(d, "rpcs", rpc_model()))
+    after = reopen(upscale(path, (2, 3)))
+    assert after.transform == TURNED @ Affine.scale(1 / 3, 1 / 2)
+    assert (after.rpcs.line_off, after.rpcs.samp_off) == (2 * (9.5 + 0.5) - 0.5, 3 * (7.25 + 0.5) - 0.5)
+
+
 CRS_KINDS = {
     "UTM": "EPSG:32633",
     "degrees": "EPSG:4326",
