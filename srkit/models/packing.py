@@ -25,7 +25,9 @@ STORED = "fp16 storage"
 ALWAYS = "diagnosis"
 """What no card may be silent about."""
 
-_FOLDERS = re.compile(r"(?<![\w:/\\.])(?:~|[A-Za-z]:)?[/\\]{1,2}(?:[^\s/\\:\"']+[/\\])+")
+_ROOT = r"(?:file:/{2})?(?:~|[A-Za-z]:)?[/\\]{1,2}"
+_FOLDERS = re.compile(rf"(?<![\w:/\\.]){_ROOT}(?:[^\s/\\:\"']+[/\\])+")
+_PATH = re.compile(rf"{_ROOT}[^\n]*[/\\]([^/\\\n]+)")  # all of a value, which may have blanks in it; a sentence not
 
 
 def pack_model(
@@ -48,7 +50,7 @@ def pack_model(
     packed = replace(
         info,
         name=name or info.name,
-        card=without_folders(info.card) if card is None else card,
+        card=_FOLDERS.sub("", info.card) if card is None else card,
         training=without_folders(info.training),
         precision={key: found for key, found in precision.items() if found},
     )
@@ -80,7 +82,10 @@ def without_folders(value: Any) -> Any:
         return {key: without_folders(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [without_folders(entry) for entry in value]
-    return _FOLDERS.sub("", value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        path = _PATH.fullmatch(value)
+        return path[1] if path else _FOLDERS.sub("", value)
+    return value
 
 
 def _rounded(network: nn.Module) -> nn.Module:

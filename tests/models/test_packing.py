@@ -90,6 +90,9 @@ def test_folders_of_the_machine_are_gone(trained: Train, tmp_path: Path) -> None
         ("~/data/p1.nii", "p1.nii"),
         (r"C:\Users\ann\p1.nii", "p1.nii"),
         (r"\\server\share\p1.nii", "p1.nii"),
+        ("/Users/Ann Smith/my data/p1.nii", "p1.nii"),
+        (r"C:\Users\Ann Smith\p1.nii", "p1.nii"),
+        ("file:///home/ann/p1.nii", "p1.nii"),
         ("see https://example.org/a/b and mm/px, and/or 1/2", "see https://example.org/a/b and mm/px, and/or 1/2"),
     ],
 )
