@@ -140,8 +140,9 @@ def pack(
     path, _ = _found(model, list_models(plugins))
     text = None if card is None else _text_of(card)
     info = pack_model(load_model(path, plugins), file, name=name or file.stem, card=text, overwrite=overwrite)
-    strays = info.precision.get(STORED, {}).get("rms", "an unknown share of")
-    print(f"{file}  ({file.stat().st_size:,} bytes; float16 makes it stray by {strays} % of its range)")
+    strays = info.precision.get(STORED)
+    told = f"float16 makes it stray by {strays['rms']} % of its range" if strays else "what float16 costs is not known"
+    print(f"{file}  ({file.stat().st_size:,} bytes; {told})")
     for problem in shipping_problems(file, plugins):
         say(f"warning: {file} {problem}")
 

@@ -145,3 +145,17 @@ def test_the_command_packs_with_a_card_and_tells_what_is_left_to_do(trained: Tra
     again = CliRunner().invoke(make_app(), [str(argument) for argument in (*arguments, "--overwrite")])
     assert again.exit_code == 4
     assert "none.md cannot be read" in again.stderr
+
+
+def test_of_a_network_that_always_answers_alike_the_cost_of_float16_is_not_told(tmp_path: Path) -> None:
+    parameters = {"features": 2, "blocks": 0}
+    network = SRResNet(channels=1, scale=2, **parameters).eval()
+    for parameter in network.parameters():
+        parameter.data.zero_()
+    info = ModelInfo("flat", "toy", "srresnet", Scale(2, 2), ("row", "column"), 1, parameters, halo=network.halo)
+    save_model(tmp_path / "flat.safetensors", network, info)
+    plugin = Path(__file__).parents[1] / "toy_domain.py"
+    arguments = ["--plugin", plugin, "models", "pack", tmp_path / "flat.safetensors", tmp_path / "packed.safetensors"]
+    result = CliRunner().invoke(make_app(), [str(argument) for argument in arguments])
+    assert "bytes; what float16 costs is not known)" in result.stdout
+    assert "does not say how far float16 makes it stray" in result.stderr
