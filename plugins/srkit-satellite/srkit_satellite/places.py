@@ -16,6 +16,10 @@ from srkit_satellite.georeference import Georeference
 from srkit_satellite.opening import GDAL_ERRORS
 
 Degrees = np.ndarray[Any, Any]
+LATTICE = 9
+"""Points along each side of an image by which its footprint is told."""
+WHOLE_DEGREES = 360 - 1e-6
+"""From here on a footprint goes around the Earth."""
 CELL_DEGREES = 0.1
 """Height of a map cell, about 11 km."""
 
@@ -50,9 +54,10 @@ def footprint_of(dataset: Any, tied: Georeference) -> Footprint | None:
         return None
     if not latitudes.size or not np.isfinite([longitudes, latitudes]).all() or np.abs(latitudes).max() > 90:
         return None
-    east_of_first = (longitudes - longitudes[0] + 180) % 360 - 180
-    west = float((longitudes[0] + east_of_first.min() + 180) % 360 - 180)
-    return Footprint(float(latitudes.min()), float(latitudes.max()), west, float(np.ptp(east_of_first)))
+    south, north, width = float(latitudes.min()), float(latitudes.max()), float(np.ptp(longitudes))
+    if width >= WHOLE_DEGREES:
+        return Footprint(south, north, -180.0, 360.0)
+    return Footprint(south, north, float((longitudes.min() + 180) % 360 - 180), width)
 
 
 def corners_of(shape: tuple[int, int], tied: Georeference) -> list[tuple[float, float]] | None:
@@ -74,11 +79,13 @@ def corners_of(shape: tuple[int, int], tied: Georeference) -> list[tuple[float, 
 
 
 def _degrees(dataset: Any, tied: Georeference) -> tuple[Degrees, Degrees]:
-    """Return longitudes and latitudes of points along the border."""
+    """Return longitudes and latitudes of points all over the image; longitudes do not jump at the date line."""
     if tied.transform is None and tied.gcps and tied.gcp_crs is not None:
         points = transform_points(tied.gcp_crs, "EPSG:4326", [p.x for p in tied.gcps], [p.y for p in tied.gcps])
-        return np.asarray(points[0], dtype=np.float64), np.asarray(points[1], dtype=np.float64)
-    return _on_earth(tied, *_border(dataset.width, dataset.height))
+        around = np.asarray(points[0], dtype=np.float64)
+        return around[0] + (around - around[0] + 180) % 360 - 180, np.asarray(points[1], dtype=np.float64)
+    longitudes, latitudes = _on_earth(tied, *_lattice(dataset.width, dataset.height))
+    return _unwound(longitudes), latitudes
 
 
 def _on_earth(tied: Georeference, columns: Degrees, rows: Degrees) -> tuple[Degrees, Degrees]:
@@ -95,8 +102,16 @@ def _on_earth(tied: Georeference, columns: Degrees, rows: Degrees) -> tuple[Degr
     return np.asarray(points[0], dtype=np.float64), np.asarray(points[1], dtype=np.float64)
 
 
-def _border(width: int, height: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    steps = np.linspace(0, 1, 9)
+def _unwound(longitudes: Degrees) -> Degrees:
+    """Return the longitudes of a lattice so that neighbours are less than half the Earth apart."""
+    if not longitudes.size or not np.isfinite(longitudes).all():
+        return longitudes
+    lattice = longitudes.reshape(LATTICE, LATTICE)
+    return np.unwrap(np.unwrap(lattice, period=360, axis=1), period=360, axis=0).ravel()
+
+
+def _lattice(width: int, height: int) -> tuple[Degrees, Degrees]:
+    steps = np.linspace(0, 1, LATTICE)
     across, down = np.meshgrid(steps * width, steps * height)
     return across.ravel(), down.ravel()
 

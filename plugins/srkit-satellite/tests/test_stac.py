@@ -89,6 +89,17 @@ def test_longitudes_are_counted_from_the_date_line(make, tmp_path):
     assert [*ring.min(axis=0), *ring.max(axis=0)] == pytest.approx(item["bbox"])
 
 
+@pytest.mark.parametrize("west", [-180, 0])
+def test_the_box_of_the_whole_earth_is_whole(make, tmp_path, west):
+    columns, rows = 40, 30
+    place = {"crs": "EPSG:4326", "transform": Affine(360 / columns, 0, west, 0, -180 / rows, 90)}
+    assert upscale(make("scene.tif", VALUES, **place), tmp_path / "out.tif", "--stac", "2020-01-01") == 0
+    item = json.loads((tmp_path / "out.json").read_text())
+    ring = np.array(item["geometry"]["coordinates"][0])
+    assert item["bbox"] == pytest.approx([-180, -90, 180, 90])
+    assert [*ring.min(axis=0), *ring.max(axis=0)] == pytest.approx(item["bbox"])
+
+
 def test_nothing_is_written_unless_asked_for(make, tmp_path):
     (tmp_path / "out.json").write_text("mine")
     assert upscale(make("scene.tif", VALUES), tmp_path / "out.tif") == 0
