@@ -33,7 +33,7 @@ def mean_signal(plugins: Plugins, domain: str, source: Source) -> list[float]:
     slabs are seen, evenly spaced. Raises InputError where a channel has no signal above 0.
     """
     block = _seen(source)
-    valid = np.isfinite(block.values) if block.valid is None else np.isfinite(block.values) & block.valid
+    valid = np.isfinite(block.values) & (True if block.valid is None else block.valid)
     shown = verbs.foreground(plugins, domain, block.values, valid)
     counted = valid if shown is None else valid & shown
     means = [float(v[c].mean(dtype=np.float64)) if c.any() else 0.0 for v, c in zip(block.values, counted, strict=True)]
@@ -48,6 +48,5 @@ def _seen(source: Source) -> Block:
     step = -(-math.prod(shape) // ENOUGH_SAMPLES)
     slabs = [source.read(window, 0) for window in list(source.slab.windows(shape))[::step]]
     along = source.slab.axis + 1
-    valid = [slab.valid for slab in slabs if slab.valid is not None]
-    values = np.concatenate([slab.values for slab in slabs], along)
-    return Block(values, np.concatenate(valid, along) if len(valid) == len(slabs) else None)
+    valid = [np.broadcast_to(True if slab.valid is None else slab.valid, slab.values.shape) for slab in slabs]
+    return Block(np.concatenate([slab.values for slab in slabs], along), np.concatenate(valid, along))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,19 @@ def test_of_a_large_item_some_slabs_are_seen(toy_plugins, monkeypatch):
     large = source()
     large.slab = Slab(0, 1)
     assert mean_signal(toy_plugins, "toy", large) == pytest.approx([VALUES[0, ::2].mean(), VALUES[1, ::2].mean()])
+
+
+def test_invalid_samples_do_not_count_where_only_some_slabs_have_them(toy_plugins):
+    class Holed(ArraySource):
+        def read(self, window, frame=0):
+            block = super().read(window, frame)
+            return block if window.start[0] == 0 else replace(block, valid=None)
+
+    valid = np.ones(VALUES.shape, bool)
+    valid[:, 0, :4] = False
+    holed = Holed(VALUES.astype(np.uint16), valid=valid)
+    holed.slab = Slab(0, 1)
+    assert mean_signal(toy_plugins, "toy", holed) == pytest.approx([VALUES[c][valid[c]].mean() for c in (0, 1)])
 
 
 def test_an_item_without_signal_has_no_snr(toy_plugins):
