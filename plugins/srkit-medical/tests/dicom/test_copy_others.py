@@ -91,7 +91,9 @@ def test_a_second_run_does_nothing_and_the_output_verifies(study: Path, tmp_path
     run(study, out)
     again = run(study, out)
     assert set(outcome(again, study).values()) == {"skipped"}
-    srkit.verify(study / "T1", out / "T1" / "series-01")
+    found = srkit.verify(study / "T1", out / "T1" / "series-01")
+    assert found.passed
+    assert [finding.text for finding in found.findings if finding.level == "failure"] == []
 
 
 def test_nothing_is_copied_unless_asked(study: Path, tmp_path: Path) -> None:
