@@ -7,6 +7,7 @@ its checksum. A slab counts once its line is whole. Work in one piece is its onl
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -14,6 +15,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +27,7 @@ from srkit.grid import Slab, Window
 from srkit.image import Array
 from srkit.upscaling.enlarging.slabs import StoredSlab
 from srkit.upscaling.making.shard import WHOLE, Shard
-from srkit.upscaling.making.staging import PRIVATE, hidden_path, make_parents
+from srkit.upscaling.making.staging import PRIVATE, disk_is_full, hidden_path, make_parents
 
 MARK = "resume"
 HASHED = 2**16  # bytes at a file's start: headers
@@ -99,13 +101,11 @@ class Journal:
     def add(self, slab: StoredSlab) -> None:
         """Keep a finished slab."""
         path = self._slab_path(slab.number)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        with temporary.open("wb") as file:
+        with _whole(path) as file:
             np.save(file, slab.stored)
             if slab.valid is not None:
                 np.save(file, slab.valid)
             _sync(file)
-        temporary.replace(path)
         line = {
             "number": slab.number,
             "frame": slab.frame,
@@ -255,9 +255,24 @@ def _crc(path: Path) -> int | None:
 
 
 def _replace(path: Path, text: str) -> None:
+    with _whole(path) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file that bears its name once it is whole; of one that is not, as on a full disk, nothing stays."""
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno is None and disk_is_full(path):  # of a short write, NumPy does not say why
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _sync(file: IO[Any]) -> None:

@@ -423,6 +423,15 @@ def test_a_full_disk_is_said_and_nothing_is_left(plugins: Plugins, tmp_path: Pat
     assert entries(small_disk) == []
 
 
+def test_a_full_disk_leaves_no_torn_slab_to_a_run_that_keeps_them(
+    plugins: Plugins, tmp_path: Path, small_disk: Path
+) -> None:
+    path = save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 9, (1, 64, 1700), dtype=np.int16))
+    with pytest.raises(OutputError, match="the disk is full"):
+        run(plugins, path, small_disk / "b.npy", force=True, resume=True)
+    assert {entry.suffix for entry in small_disk.glob(".b.npy.srkit-resume/*")} <= {".npy", ".json", ".jsonl"}
+
+
 def test_a_sink_that_loses_samples_in_silence_is_found_out(plugins: Plugins, tmp_path: Path, array: np.ndarray) -> None:
     toy = next(p.module for p in plugins.loaded if p.name == "toy_plugin")
     path = save(tmp_path / "a.npy", array)
