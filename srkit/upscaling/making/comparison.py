@@ -79,11 +79,17 @@ def compare(
         except InputError as error:
             return _unreadable(item, Path(output), str(error).removeprefix(f"{made.path}: "))
         try:
-            return _compared(session, item, source, result, Path(output), yardstick or Yardstick())
+            return _compared(session, item, source, result, _place_of(made, Path(output)), yardstick or Yardstick())
         finally:
             result.close()
     finally:
         source.close()
+
+
+def _place_of(made: Item, output: Path) -> Path:
+    """Return the output itself, where the folder that holds its one file was named."""
+    is_folder_of_file = output.is_dir() and made.suffix and made.path.parent == output
+    return made.path if is_folder_of_file else output
 
 
 def _unreadable(item: Item, output: Path, reason: str) -> Comparison:
