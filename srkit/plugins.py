@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -185,17 +186,11 @@ def discover(
     One sure claim wins over possible ones; `domain` decides where it is given. Two sure claims of the same file, or
     only possible ones of several domains, become a `Skipped` that says how to decide. Files that no plugin claims are
     passed over. A plugin that fails while looking costs what it would have found, and is named in a failed `Skipped`.
+    What a plugin says of a file that another one claims is not told; of its own files it may leave out a part.
     """
     if domain is not None:
         domain_named(plugins, domain)
-    claims: dict[tuple[Path, str], list[Item]] = {}
-    skipped: dict[Path, Skipped] = {}
-    for plugin in plugins.loaded:
-        for found in _findings_of(plugins, plugin, root, options):
-            if isinstance(found, Skipped):
-                skipped.setdefault(found.path, _unreadable(found))
-            else:
-                claims.setdefault((found.path, found.key), []).append(found)
+    claims, skipped, parts = _claims_and_complaints(plugins, root, options)
     settled = [_settle(rivals, domain) for rivals in claims.values()]
     items = [entry for entry in settled if isinstance(entry, Item)]
     claimed = {path for item in items for path in item.paths}
@@ -203,7 +198,8 @@ def discover(
     answered = claimed | set(skipped)
     refused = [entry for entry in settled if isinstance(entry, Skipped) and entry.path not in answered]
     rest = [entry for path, entry in skipped.items() if path not in claimed]
-    return sorted([*items, *refused, *rest], key=lambda entry: (str(entry.path), getattr(entry, "key", "")))
+    entries: list[Item | Skipped] = [*items, *refused, *rest, *(entry for entry in parts if entry.path in claimed)]
+    return sorted(entries, key=lambda entry: (str(entry.path), getattr(entry, "key", "")))
 
 
 def relate(plugins: Plugins, items: Sequence[Item], options: Mapping[str, Options]) -> list[Item]:
@@ -219,6 +215,26 @@ def relate(plugins: Plugins, items: Sequence[Item], options: Mapping[str, Option
         for place, item in zip(places, found, strict=True):
             related[place] = item
     return related
+
+
+def _claims_and_complaints(
+    plugins: Plugins, root: Path, options: Mapping[str, Options]
+) -> tuple[dict[tuple[Path, str], list[Item]], dict[Path, Skipped], list[Skipped]]:
+    """Return the claims of each item, what was said of other files, and what plugins left out of files they claim."""
+    claims: dict[tuple[Path, str], list[Item]] = {}
+    skipped: dict[Path, Skipped] = {}
+    parts: list[Skipped] = []
+    for plugin in plugins.loaded:
+        findings = list(_findings_of(plugins, plugin, root, options))
+        own = {path for found in findings if isinstance(found, Item) for path in found.paths}
+        for found in findings:
+            if isinstance(found, Item):
+                claims.setdefault((found.path, found.key), []).append(found)
+            elif found.path in own:
+                parts.append(replace(_unreadable(found), copy=False))  # the file's output stands beside the others
+            else:
+                skipped.setdefault(found.path, _unreadable(found))
+    return claims, skipped, parts
 
 
 def _unreadable(found: Skipped) -> Skipped:

@@ -269,6 +269,19 @@ def test_a_claim_outweighs_a_complaint_about_the_same_file(installed, image: Pat
     assert [type(e) for e in found(installed(one=owner("one"), two=grumbler), image.parent)] == [Item]
 
 
+def test_what_a_plugin_leaves_out_of_a_file_that_it_claims_is_told_and_never_copied(installed, image: Path) -> None:
+    half = (
+        "import srkit\n@srkit.hookimpl\ndef srkit_domains():\n    return [srkit.Domain('one', 'One')]\n"
+        "@srkit.hookimpl\ndef srkit_discover(root):\n    for path, _ in srkit.files_below(root):\n"
+        "        yield srkit.Item((path,), 'one', key='a')\n"
+        "        yield srkit.Skipped(path, 'b is a field map', failed=False, copy=True)\n"
+    )
+    part, item = found(installed(one=half), image.parent)
+    assert isinstance(item, Item)
+    assert isinstance(part, Skipped)
+    assert (part.reason, part.copy) == ("b is a field map", False)
+
+
 def test_a_complaint_outweighs_a_claim_of_a_domain_that_was_not_named(installed, image: Path) -> None:
     grumbler = owner("two") + (
         "\n@srkit.hookimpl\ndef srkit_discover(root):\n"

@@ -79,7 +79,7 @@ class Agreement:
 
     def sentence(self) -> str:
         """Return the figures that matter, in words."""
-        steps = " and ".join(str(step["name"]) for step in self.degradation)
+        steps = " and ".join(name for step in self.degradation for name in _names(step))
         angle = "" if self.spectral_angle_deg is None else f", spectra by {round(self.spectral_angle_deg, 4):g} degrees"
         angle += "".join(f", {name} by {shift:.2g}" for name, shift in self.ratios.items())
         share = "" if self.null_space_share is None else f"; {self.null_space_share:.1%} of it is beyond the input"
@@ -97,7 +97,8 @@ class Agreement:
         if self.relative > WORTH_A_WARNING:
             found.append(
                 f"the output, degraded again, differs from the input by {self.relative:.2g} of its spread, more than "
-                f"{WORTH_A_WARNING:g}; --consistency brings it as near as the degradation permits"
+                f"{WORTH_A_WARNING:g}; --consistency, where it was not given, brings it as near as the degradation "
+                "permits"
             )
         if self.spectral_angle_deg is not None and self.spectral_angle_deg > ANGLE_WORTH_A_WARNING:
             found.append(f"the output's spectra are off the input's by {self.spectral_angle_deg:.2g} degrees")
@@ -119,6 +120,15 @@ class Agreement:
                 f"the output disagrees with the input by {self.relative:.2g} of its spread, more than the limit "
                 f"{limit:g}; it was removed. Give --consistency, another model, or a higher --consistency-limit"
             )
+
+
+def _names(step: Mapping[str, Any]) -> list[str]:
+    """Return the names of a step, or of those that count where one of several is drawn: the heaviest, if any."""
+    if step["name"] != "one_of":
+        return [str(step["name"])]
+    options = [entry if isinstance(entry, (list, tuple)) else [entry] for entry in step["steps"]]
+    weights = list(step.get("weights") or [1] * len(options))
+    return [name for inner in options[weights.index(max(weights))] for name in _names(inner)]
 
 
 def _rounded(value: Any) -> Any:

@@ -11,7 +11,7 @@ from srkit.errors import OutputError, UsageError
 from srkit.grid import Scale
 from srkit.plugins import Plugins
 from srkit.upscaling import Enlarger, UpscaleReport, upscale
-from srkit.upscaling.fidelity.agreement import UNFIT
+from srkit.upscaling.fidelity.agreement import UNFIT, Agreement
 
 TWICE = Scale(2, 2)
 MTF = ({"name": "gaussian", "mtf": 0.3},)
@@ -150,3 +150,9 @@ def test_a_degradation_that_does_not_fit_is_no_reason_to_fail(
     assert any(UNFIT in finding.text for finding in result.findings if finding.level == "warning")
     with pytest.raises(RecipeError):
         run(tmp_path, plugins, unfit, "asked.npy", consistency=True)
+
+
+def test_of_what_is_drawn_the_steps_that_were_compared_are_named() -> None:
+    drawn = {"name": "one_of", "weights": [1, 3], "steps": [[], [{"name": "kspace"}, {"name": "rounding"}]]}
+    agreement = Agreement(({"name": "one_of", "steps": [[], {"name": "rician"}]}, drawn), "model", (), 1, None)
+    assert agreement.sentence().startswith("degraded again (kspace and rounding, after the model)")
