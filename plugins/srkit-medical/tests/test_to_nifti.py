@@ -46,7 +46,7 @@ def write(folder: Path, plane: str = "oblique", kind: str = "MR", step: np.ndarr
 def upscaled(folder: Path, out: Path, scale: str, domain: str) -> nibabel.Nifti1Image:
     """Return the NIfTI file that `folder` becomes, somewhere in `out`."""
     report = srkit.upscale(folder, out, scale=scale, model="nearest", domain=domain, options={domain: {"to": "nifti"}})
-    (result,) = report.results
+    (result,) = [result for result in report.results if result.status != "skipped"]
     assert (result.status, result.reason) == ("done", "")
     (path,) = out.rglob("*.nii.gz")
     return nibabel.load(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -185,6 +186,11 @@ def test_real_series_come_to_a_spacing_and_stand_up_to_verification(real: Path, 
     done = [result for result in report.results if result.status == "done"]
     assert done
     assert not [result.reason for result in report.results if result.status == "failed"]
-    for before, after in zip(srkit.inspect(real / name), srkit.inspect(tmp_path / "out"), strict=False):
+    for before, after in zip(_images(real / name), _images(tmp_path / "out"), strict=False):
         extents = [np.array(item.shape) * item.spacing for item in (before, after)]
         np.testing.assert_allclose(extents[1], extents[0], rtol=1e-5)
+
+
+def _images(folder: Path) -> list[Any]:
+    """Return what is an item in `folder`; what was left out of a file has no shape."""
+    return [found for found in srkit.inspect(folder) if found.shape]
