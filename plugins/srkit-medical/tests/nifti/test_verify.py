@@ -54,6 +54,12 @@ def edited(path: Path, edit: Callable[[bytearray], None]) -> None:
     path.write_bytes(gzip.compress(bytes(content), mtime=0))
 
 
+def spoilt(staged: Path, offset: int, code: str, numbers: tuple[float, ...]) -> Path:
+    """Write other numbers into a header, and return its path."""
+    edited(staged, lambda content: struct.pack_into(f"<{len(numbers)}{code}", content, offset, *numbers))
+    return staged
+
+
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.hdr"])
 def test_good_output_passes(make: Make, enlarge: Callable[..., Path], check: Any, name: str) -> None:
     klass = nibabel.Nifti1Pair if name == "a.hdr" else nibabel.Nifti1Image
@@ -101,8 +107,7 @@ def test_seeded_fault_is_found(
     expected: str,
 ) -> None:
     path = make("a.nii.gz", edit=rich)
-    staged = enlarge(path, FACTORS)
-    edited(staged, lambda content: struct.pack_into(f"<{len(numbers)}{code}", content, offset, *numbers))
+    staged = spoilt(enlarge(path, FACTORS), offset, code, numbers)
     assert expected in check(path, staged), fault
 
 
@@ -127,8 +132,7 @@ def test_seeded_fault_in_a_finished_pair_fails_in_its_row(
     expected: str,
 ) -> None:
     path = make("a.nii.gz", edit=rich)
-    staged = enlarge(path, FACTORS)
-    edited(staged, lambda content: struct.pack_into(f"<{len(numbers)}{code}", content, offset, *numbers))
+    staged = spoilt(enlarge(path, FACTORS), offset, code, numbers)
     unreadable = fault == "sform is not a number"
     assert ("readable" if unreadable else expected) in failing_rows(path, staged), fault
 
