@@ -145,10 +145,15 @@ def _inputs(name: str, inputs: Sequence[InputFigures]) -> str:
     models = [*RIVALS, name]
     found = {(row.item, row.model): row for row in inputs}
     rows = [
-        [item.rpartition("/")[2], *(f"{(row := found[item, m]).difference:.3f} / {row.sharpness:.2f}" for m in models)]
+        [item.rpartition("/")[2], *(_input(found[item, model]) for model in models)]
         for item in dict.fromkeys(row.item for row in inputs)
     ]
-    return _markdown(["difference / sharpness", *RIVALS.values(), "model"], rows)
+    return _markdown(["difference / sharpness / cut-off", *RIVALS.values(), "model"], rows)
+
+
+def _input(row: InputFigures) -> str:
+    cutoff = f"{row.cutoff:.2f}" if math.isfinite(row.cutoff) else "–"
+    return f"{row.difference:.3f} / {row.sharpness:.2f} / {cutoff}"
 
 
 def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from srkit import plugins as verbs
 from srkit.domain import Item, Options
 from srkit.errors import InputError
+from srkit.evaluation.cutoff import cutoff
 from srkit.evaluation.linear import Linear
 from srkit.grid import Window
 from srkit.image import Array, Block, BoolArray, Source
@@ -34,13 +35,14 @@ class InputFigures:
 
     `difference` is the RMS of the output degraded again less its input, in shares of the input's standard deviation;
     `sharpness` the mean absolute difference of neighbours along enlarged axes, in shares of cubic B-spline
-    interpolation's.
+    interpolation's; `cutoff` the frequency up to which its detail reaches, in the input's Nyquist frequencies.
     """
 
     item: str
     model: str
     difference: float
     sharpness: float
+    cutoff: float
 
 
 def examine(path: Path, model: str, *, linear: Linear, plugins: Plugins) -> list[InputFigures]:
@@ -67,7 +69,13 @@ def _of_item(plugins: Plugins, item: Item, options: Options, enlarger: Enlarger,
         lr = _images(source.read(Window.whole(source.grid.shape), 0), source)
     steep = {name: _steepness(block, eye.factors) for name, block in outputs.items()}
     return [
-        InputFigures(str(item.path), name, _difference(eye, block, lr), steep[name] / steep[YARDSTICK])
+        InputFigures(
+            str(item.path),
+            name,
+            _difference(eye, block, lr),
+            steep[name] / steep[YARDSTICK],
+            cutoff(block.values, eye.factors, valid=block.valid),
+        )
         for name, block in outputs.items()
     ]
 

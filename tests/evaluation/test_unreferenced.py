@@ -56,6 +56,13 @@ def test_bicubic_by_another_name_has_its_figures(save_array, toy_plugins, put):
     assert found["wiener"].sharpness > 1
 
 
+def test_detail_ends_where_the_model_makes_none(save_array, toy_plugins, put):
+    path = save_array("a_image", (80, 80))
+    found = figures(path, put(0.0), toy_plugins)
+    assert found["checked"].cutoff == pytest.approx(found["bicubic"].cutoff)
+    assert found["bspline"].cutoff < found["nearest"].cutoff
+
+
 def test_an_output_at_another_level_differs_from_its_input(save_array, toy_plugins, put):
     path = save_array("a_image")
     found = figures(path, put(0.2), toy_plugins)  # of -1..1, which is 0..1000
