@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 import urllib.error
 import urllib.request
 import warnings
@@ -29,14 +30,19 @@ ADDRESS = re.compile(r"(?:/vsicurl/)?(https?):/+(?:([^/@]*)@)?([^/?#]+/[^?#]+)(?
 
 REFUSAL = "lies on another machine; give --allow-remote to read it from there"
 TIMEOUT = 30
+PASSING = frozenset({429, 500, 502, 503, 504})
+"""What a server answers that may do better in a moment; GDAL asks again after the same ones."""
+ATTEMPTS = 6
+DELAY = 1.0
+"""Seconds before a server is asked again; twice as many each time."""
 HASHED = 2**14
 """Bytes at a file's start, headers mostly, that tell it from others."""
 
 SETTINGS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # else the server would decide which side files GDAL opens, and how
     "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
-    "GDAL_HTTP_MAX_RETRY": "5",
-    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_HTTP_MAX_RETRY": str(ATTEMPTS - 1),
+    "GDAL_HTTP_RETRY_DELAY": str(DELAY),
     "GDAL_HTTP_CONNECTTIMEOUT": str(TIMEOUT),
     "GDAL_HTTP_TIMEOUT": str(4 * TIMEOUT),
     "GDAL_HTTP_MULTIRANGE": "YES",
@@ -123,7 +129,7 @@ def _fetched(path: Path, address: str, count: int) -> tuple[bytes, Message]:
         headers["Authorization"] = f"Basic {b64encode(unquote(user).encode()).decode()}"
     request = urllib.request.Request(f"{scheme}://{plain}", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with _answer(request) as answer:
             return bytes(answer.read(count)), answer.headers
     except urllib.error.HTTPError as error:
         error.close()
@@ -133,6 +139,19 @@ def _fetched(path: Path, address: str, count: int) -> tuple[bytes, Message]:
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
         raise InputError(f"{path}: cannot be reached ({reason}); is there a network?") from None
+
+
+def _answer(request: urllib.request.Request) -> Any:
+    """Return a server's answer, asked again as long as its failure may pass. Raises what `urlopen` raises."""
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return urllib.request.urlopen(request, timeout=TIMEOUT)
+        except urllib.error.HTTPError as error:
+            if error.code not in PASSING:
+                raise
+            error.close()
+            time.sleep(DELAY * 2**attempt)
+    return urllib.request.urlopen(request, timeout=TIMEOUT)
 
 
 def _check_side_files(path: Path, address: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from srkit_satellite.remote import SETTINGS
 
 from srkit.cli.app import run
 
@@ -29,12 +30,14 @@ class Served(BaseHTTPRequestHandler):
 
     def answer(self, *, body):
         self.server.asked.append((self.command, self.path, self.headers.get("Range")))
+        if self.server.stumbles and (self.command, self.path, self.headers.get("Range")) not in self.server.stumbled:
+            self.server.stumbled.add(self.server.asked[-1])
+            self.refuse(503)
+            return
         data = self.server.content.get(self.path.partition("?")[0])
         allowed = data is not None and self.server.secret in self.path
         if not allowed:
-            self.send_response(404 if data is None else 403)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.refuse(404 if data is None else 403)
             return
         start, stop = 0, len(data)
         given = self.headers.get("Range") if self.server.in_parts else None
@@ -52,6 +55,11 @@ class Served(BaseHTTPRequestHandler):
         if body:
             self.wfile.write(data[start:stop])
 
+    def refuse(self, code):
+        self.send_response(code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def log_message(self, *_):
         pass
 
@@ -62,10 +70,11 @@ def serve(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
     @contextmanager
-    def serving(content, secret="", *, marked=True, in_parts=True):
+    def serving(content, secret="", *, marked=True, in_parts=True, stumbles=False):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Served)
         server.content = {f"/{name}": data for name, data in content.items()}
         server.secret, server.asked, server.marked, server.in_parts = secret, [], marked, in_parts
+        server.stumbles, server.stumbled = stumbles, set()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -112,6 +121,17 @@ def test_only_pieces_are_read(scene, serve, tmp_path):
         assert run(["inspect", f"{address}/scene.tif", "--allow-remote"]) == 0
         gets = [pieces for command, path, pieces in asked if command == "GET" and path == "/scene.tif"]
         assert all(gets)
+
+
+def test_a_server_that_fails_once_is_asked_again(scene, serve, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("srkit_satellite.remote.DELAY", 0.01)
+    monkeypatch.setitem(SETTINGS, "GDAL_HTTP_RETRY_DELAY", "0.01")
+    with serve({"scene.tif": scene.read_bytes()}, stumbles=True) as (address, asked):
+        arguments = ["--scale", "2", "--model", "bicubic", "--allow-remote", "--out", str(tmp_path / "out.tif")]
+        assert run(["upscale", f"{address}/scene.tif", *arguments]) == 0, capsys.readouterr().err
+    assert len(asked) > len(set(asked)) > 0
+    with rasterio.open(tmp_path / "out.tif") as found, rasterio.open(scene) as given:
+        assert found.shape == tuple(2 * n for n in given.shape)
 
 
 def test_query_and_user_enter_no_name_no_tag_and_no_message(scene, serve, tmp_path, capsys):
