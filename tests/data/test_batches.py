@@ -186,6 +186,17 @@ def test_lr_belongs_to_its_hr_after_augmentation(opened, toy_data):
     torch.testing.assert_close(batch.lr, means, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(("augment", "directions"), [(False, 1), (True, 8)])
+def test_shadows_keep_their_direction_where_nothing_is_augmented(opened, toy_data, augment, directions):
+    slope = np.add.outer(4 * np.arange(40), np.arange(44)).astype(np.uint16)
+    for path in toy_data.iterdir():
+        np.save(path, slope)
+    chosen = pairing()
+    hr = maker(opened(toy_data, chosen), chosen, size=64, augment=augment).make(0).hr[:, 0]
+    falls = torch.stack([hr.diff(dim=1).mean((1, 2)), hr.diff(dim=2).mean((1, 2))], dim=1)
+    assert len({tuple(fall) for fall in (falls * 500).round().int().tolist()}) == directions
+
+
 def test_a_network_of_one_channel_sees_bands_in_turn(opened, save_array):
     path = save_array("a_bands", (3, 16, 16))
     chosen = pairing()
