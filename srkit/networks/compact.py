@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Literal
 
 from torch import Tensor, nn
 
+from srkit.errors import RecipeError, nearest_known
 from srkit.networks.dimension import Sizes, check_count, convolution
 from srkit.networks.generator import KERNEL, Generator, add_skip
 from srkit.networks.interpolation import Interpolation
 from srkit.networks.reach import Span, through_convolution, through_enlargement
 from srkit.networks.shuffle import pixel_shuffle
+
+Kernels = Literal["full", "factorised"]
 
 
 class Compact(Generator):
@@ -18,18 +23,32 @@ class Compact(Generator):
 
     Wang et al. 2021 (Real-ESRGAN), ``realesr-general-x4v3`` with the defaults: 64 features, 32 convolutions between
     the first and the last. The PReLUs have a slope per feature. `scale`, `ndim` and `channels` as in `Generator`.
+
+    Parameters
+    ----------
+    kernels
+        ``full``, or ``factorised``: a block is a convolution across the first axis' planes and one along that axis
+        (1×3×3 and 3×1×1 in volumes), 2.25 times fewer operations there and as far a reach.
     """
 
     def __init__(
-        self, *, ndim: int = 2, channels: int = 3, scale: Sizes = 4, features: int = 64, blocks: int = 32
+        self,
+        *,
+        ndim: int = 2,
+        channels: int = 3,
+        scale: Sizes = 4,
+        features: int = 64,
+        blocks: int = 32,
+        kernels: Kernels = "full",
     ) -> None:
         super().__init__(ndim=ndim, channels=channels, scale=scale)
         check_count(features, "features")
         check_count(blocks, "blocks", least=0)
         kernel = (KERNEL,) * ndim
+        block = _block_of(kernels)
         layers: list[nn.Module] = [convolution(channels, features, kernel), nn.PReLU(features)]
         for _ in range(blocks):
-            layers += [convolution(features, features, kernel), nn.PReLU(features)]
+            layers += [block(features, ndim), nn.PReLU(features)]
         layers.append(convolution(features, channels * math.prod(self.scale), kernel))
         self.body = nn.Sequential(*layers)
         self.base = Interpolation("nearest", self.scale)
@@ -46,3 +65,21 @@ class Compact(Generator):
         for _ in range(self._depth):
             span = through_convolution(span, KERNEL)
         return span
+
+
+def _full(features: int, ndim: int) -> nn.Module:
+    return convolution(features, features, (KERNEL,) * ndim)
+
+
+def _factorised(features: int, ndim: int) -> nn.Module:
+    planes, along = (1, *(KERNEL,) * (ndim - 1)), (KERNEL, *(1,) * (ndim - 1))
+    return nn.Sequential(convolution(features, features, planes), convolution(features, features, along))
+
+
+_BLOCK = {"full": _full, "factorised": _factorised}
+
+
+def _block_of(kernels: str) -> Callable[[int, int], nn.Module]:
+    if kernels not in _BLOCK:
+        raise RecipeError(f"no kernels {kernels!r} (known: {', '.join(_BLOCK)}){nearest_known(str(kernels), _BLOCK)}")
+    return _BLOCK[kernels]

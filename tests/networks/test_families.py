@@ -23,6 +23,7 @@ from srkit.networks.srcnn import SRCNN
 SMALL = {
     "rrdb": (RRDBNet, {"features": 4, "growth": 2, "blocks": 1}),
     "compact": (Compact, {"features": 4, "blocks": 2}),
+    "compact-factorised": (Compact, {"features": 4, "blocks": 2, "kernels": "factorised"}),
     "span": (SPAN, {"features": 4, "blocks": 2}),
     "srcnn": (SRCNN, {"features": 4, "mapping": 4}),
     "srcnn-residual": (SRCNN, {"features": 4, "mapping": 4, "kernels": (3, 1, 3), "residual": True}),
@@ -81,7 +82,7 @@ def test_the_halo_of_images_is_exactly_what_the_output_depends_on(name: str, sca
     assert reached(network) == network.halo
 
 
-@pytest.mark.parametrize("name", ["compact", "span", "attention-odd", "lite-static"])
+@pytest.mark.parametrize("name", ["compact", "compact-factorised", "span", "attention-odd", "lite-static"])
 def test_the_halo_of_volumes_is_exactly_what_the_output_depends_on(name: str) -> None:
     network = live(small(name, ndim=3, scale=(2, 1, 1)))
     assert reached(network) == network.halo
@@ -153,6 +154,14 @@ def test_rrdb_trained_on_0_to_1_is_the_same_function_in_other_units() -> None:
     torch.testing.assert_close(public(lr * 2 - 1), plain(lr) * 2 - 1)
 
 
+def test_factorised_kernels_have_that_many_fewer_weights() -> None:
+    def weights(kernels: str) -> int:
+        network = Compact(ndim=3, channels=1, scale=2, features=8, blocks=1, kernels=kernels)
+        return sum(p.numel() for p in network.body[2].parameters() if p.ndim > 1)
+
+    assert weights("full") == 2.25 * weights("factorised")
+
+
 def test_compact_without_residual_repeats_pixels() -> None:
     network = small("compact", scale=3)
     torch.nn.init.zeros_(network.body[-1].weight)
@@ -214,6 +223,7 @@ def test_interpolation_looks_exactly_where_it_says(data: st.DataObject) -> None:
         ("rrdb", {"input_range": (1, 0)}, "rising"),
         ("span", {"blocks": 1}, "blocks 1"),
         ("compact", {"ndim": 4}, "ndim 4"),
+        ("compact", {"kernels": "factorized"}, "did you mean 'factorised'"),
     ],
 )
 def test_wrong_parameters_are_refused_with_a_reason(name: str, parameters: dict[str, object], message: str) -> None:
