@@ -9,12 +9,16 @@ from typing import Any
 
 
 def interleaved(rivals: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, Any]]:
-    """Return seconds by rival; the first is what the others are compared with. Warm up before calling."""
+    """Return seconds by rival; the first is what the others are compared with. Warm up before calling.
+
+    What a call returns, figures of its own by name, is kept from its last round.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
+    figures: dict[str, Any] = {}
     for _ in range(rounds):
         for name, call in rivals.items():
             begin = time.perf_counter()
-            call()
+            figures[name] = call()
             seconds[name].append(time.perf_counter() - begin)
     first = next(iter(rivals))
     return {
@@ -24,6 +28,7 @@ def interleaved(rivals: Mapping[str, Callable[[], object]], rounds: int) -> dict
             "minimum": min(found),
             "ratio of medians": statistics.median(seconds[first]) / statistics.median(found),
             "ratio of minima": min(seconds[first]) / min(found),
+            **(figures[name] if isinstance(figures[name], dict) else {}),
         }
         for name, found in seconds.items()
     }
@@ -35,7 +40,7 @@ def table(title: str, found: Mapping[str, Mapping[str, Any]]) -> str:
         f"### {title}",
         "",
         "| route | median, s | minimum, s | times faster (medians) | (minima) |",
-        "|---|---|---|---|---|",
+        "|---|---:|---:|---:|---:|",
     ]
     rows = [
         f"| {name} | {row['median']:.3f} | {row['minimum']:.3f} | {row['ratio of medians']:.2f} "

@@ -29,6 +29,7 @@ from srkit.upscaling.planning.plan import INTERPOLATION_HALO, Fit, fit
 from srkit.upscaling.planning.tiles import Asked, AxisPlan, Tile, count_tiles, iterate_tiles, mirrored
 from srkit.upscaling.routing.memory import Beside, noticing_exhaustion
 from srkit.upscaling.routing.route import Route, Wishes, choose_route
+from srkit.upscaling.routing.tail import enlarged_core
 
 Step = Callable[[int, int, Window], None]
 """Told of each finished tile: how many are done, how many there are, and which samples of the network's grid it was."""
@@ -296,9 +297,7 @@ def _denormalised(job: Job, tile: Tile, values: Array, indices: list[Indices]) -
     """Return what the generator makes of the values of a tile, in their own units, mixed with their interpolation."""
     network = values if job.normalizer is None else job.normalizer.normalise(values)
     with noticing_exhaustion(tile.window.shape):
-        sr = _forward(job.fitted, job.route, _taken(network, indices))
-    core = tile.core.relative_to(tile.window).upscaled(job.fitted.factors)
-    sr = sr[(slice(None), *core.slices)]
+        sr = _forward(job.fitted, job.route, _taken(network, indices), tile.core.relative_to(tile.window))
     strength = job.fitted.strength
     if job.normalizer is None and strength == 1:
         return sr
@@ -378,14 +377,16 @@ def _repeated(values: Array, factors: tuple[int, ...]) -> Array:
     return values if max(factors) > 1 else values.copy()
 
 
-def _forward(fitted: Fit, route: Route, values: Array) -> Array:
-    """Run the generator on ``(images, *grid axes)`` and return the same order, enlarged.
+def _forward(fitted: Fit, route: Route, values: Array, core: Window) -> Array:
+    """Run the generator on ``(images, *grid axes)`` and return what it makes of `core`, in the same order.
 
     Axes that it does not see become the batch; so do channels where it takes one at a time.
     """
-    others = [a + 1 for a in range(values.ndim - 1) if a not in fitted.network_axes]
-    order = [*others, 0, *(a + 1 for a in fitted.network_axes)]
-    arranged = values.transpose(order)
+    seen = fitted.network_axes
+    others = [a + 1 for a in range(values.ndim - 1) if a not in seen]
+    order = [*others, 0, *(a + 1 for a in seen)]
+    used = tuple(core.slices[a - 1] if a in others else slice(None) for a in range(values.ndim))
+    arranged = values[used].transpose(order)
     outer, inner = arranged.shape[: len(others)], arranged.shape[len(others) + 1 :]
     channels = values.shape[0]
     shape = (-1, 1, *inner) if fitted.one_by_one else (-1, channels, *inner)
@@ -393,7 +394,9 @@ def _forward(fitted: Fit, route: Route, values: Array) -> Array:
     if route.channels_last:
         lr = lr.contiguous(memory_format=torch.channels_last if lr.ndim == 4 else torch.channels_last_3d)
     with torch.inference_mode():
-        sr = fitted.generator(lr)
+        sr = enlarged_core(
+            fitted.generator, lr, Window(*(tuple(end[a] for a in seen) for end in (core.start, core.stop)))
+        )
     result = sr.cpu().contiguous().numpy()
     result = result.reshape(*outer, channels, *result.shape[2:])
     back: Array = result.transpose(np.argsort(order))

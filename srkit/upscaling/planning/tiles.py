@@ -8,7 +8,7 @@ from every edge of the tile that is not an edge of the padded image. Cores cover
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -73,6 +73,17 @@ class AxisPlan:
             covered = end
             start = min(first + (end - self.halo - first) // self.multiple * self.multiple, last - size)
         return tuple(result)
+
+
+def shortest(plan: AxisPlan) -> AxisPlan:
+    """Return the plan with the shortest tile that needs no more of them: the last one then repeats little."""
+    wanted, high = len(plan.tiles()), plan.tile
+    low = min(smallest_tile(plan.halo, plan.multiple), high)
+    while low < high:
+        middle = (low + high) // 2
+        enough = len(replace(plan, tile=middle).tiles()) <= wanted
+        low, high = (low, middle) if enough else (middle + 1, high)
+    return replace(plan, tile=high)
 
 
 @dataclass(frozen=True, slots=True)

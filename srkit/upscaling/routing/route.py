@@ -14,7 +14,7 @@ from srkit.errors import UsageError
 from srkit.grid import Grid
 from srkit.image import Source
 from srkit.upscaling.planning.plan import Fit
-from srkit.upscaling.planning.tiles import AxisPlan, round_up, smallest_tile
+from srkit.upscaling.planning.tiles import AxisPlan, round_up, shortest, smallest_tile
 from srkit.upscaling.routing.backend import check_backend, choose_backend, network_for, precision_for, strays
 from srkit.upscaling.routing.cost import bytes_per_sample, bytes_per_trunk_sample, runs_in_two_parts
 from srkit.upscaling.routing.memory import Beside, bytes_of, default_budget
@@ -265,19 +265,9 @@ def _padded(fitted: Fit, grid: Grid, axis: int) -> int:
 
 
 def _balanced(fitted: Fit, grid: Grid, axis: int, size: int) -> int:
-    """Return the shortest tile that needs no more tiles: the last one then repeats little."""
     halo = 0 if fitted.halo is None else fitted.halo[axis]
-    length, border, multiple = grid.shape[axis], fitted.border[axis], fitted.multiple[axis]
-
-    def count(tile: int) -> int:
-        return len(AxisPlan(length, (0, length), tile, halo, border, multiple).tiles())
-
-    wanted = count(size)
-    low, high = min(smallest_tile(halo, multiple), size), size
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if count(middle) <= wanted else (middle + 1, high)
-    return high
+    length = grid.shape[axis]
+    return shortest(AxisPlan(length, (0, length), size, halo, fitted.border[axis], fitted.multiple[axis])).tile
 
 
 def _product(numbers: Sequence[int]) -> int:

@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 from srkit.arrays import ArraySource
-from srkit.grid import Scale
+from srkit.grid import Scale, Window
 from srkit.networks.fast import FastSRResNet
 from srkit.networks.post_ops import fusing_works
 from srkit.networks.srresnet import SRResNet
 from srkit.plugins import Plugins
 from srkit.upscaling import Enlarger, Wishes, enlarge, enlarge_whole
 from srkit.upscaling.routing.backend import network_for
-from srkit.upscaling.routing.tail import WindowedTail
+from srkit.upscaling.routing.tail import WindowedTail, enlarged_core
 
 BACKENDS = ["plain", "rewritten", *(["fused"] if fusing_works(2, torch.float32) else []), "onnxruntime", "openvino"]
 
@@ -78,6 +78,29 @@ def test_a_tail_on_windows_gives_the_bits_of_the_whole(length: int, scale: Any) 
     lr = torch.randint(-2, 3, (2, 1, 37, 25), generator=torch.Generator().manual_seed(1)).float()
     with torch.inference_mode():
         assert torch.equal(WindowedTail(fast, length)(lr), fast(lr))
+
+
+@pytest.mark.parametrize("skip", ["none", "bicubic"])
+@pytest.mark.parametrize("core", [((0, 0), (37, 25)), ((5, 0), (30, 25)), ((11, 7), (12, 9)), ((30, 20), (37, 25))])
+def test_of_a_core_alone_a_tail_gives_the_bits_of_the_whole(core: Any, skip: str) -> None:
+    fast = FastSRResNet(network(integer=True, scale=(4, 2), skip=skip))
+    lr = torch.randint(-2, 3, (2, 1, 37, 25), generator=torch.Generator().manual_seed(1)).float()
+    window = Window(*core)
+    with torch.inference_mode():
+        whole = fast(lr)[(slice(None), slice(None), *window.upscaled((4, 2)).slices)]
+        assert torch.equal(WindowedTail(fast, 14).of_core(lr, window), whole)
+        assert torch.equal(enlarged_core(fast, lr, window), whole)
+
+
+def test_only_what_a_core_needs_is_enlarged() -> None:
+    fast, seen = FastSRResNet(network(integer=False)), []
+    tail = fast.tail
+    fast.tail = lambda features: seen.append(features.shape[2:]) or tail(features)  # type: ignore[method-assign]
+    with torch.inference_mode():
+        WindowedTail(fast, 40).of_core(torch.zeros(1, 1, 90, 90), Window((10, 10), (70, 70)))
+    halo = fast.tail_halo[0]
+    assert len(seen) == 4
+    assert {tuple(shape) for shape in seen} == {(32 + 2 * halo, 32 + 2 * halo)}
 
 
 def test_a_tails_halo_one_pixel_short_shows() -> None:
