@@ -1,4 +1,4 @@
-"""Does it pay to read and write beside the network? File to file, with threads and without, taking turns.
+"""Does it pay to read and write beside a network on the CPU? File to file, with a thread and without, taking turns.
 
 Prints a table per format. The network is small, so that files take a share of the time that one can see.
 """
@@ -53,7 +53,7 @@ def rivals(path: Path, domain: str, channels: int) -> dict[str, Callable[[], obj
 
     def call(least: int) -> Callable[[], None]:
         def run() -> None:
-            overlap.LEAST_BYTES = least
+            overlap.DEVICES, overlap.LEAST_BYTES = frozenset({"cpu"}), least
             upscale(path, path.parent / "out", model=enlarger, domain=domain, plugins=plugins, overwrite=True)
 
         return run

@@ -119,7 +119,7 @@ def _weighted_sum(padded: Tensor, weights: Sequence[float], axis: int) -> Tensor
     terms = [(k, w) for k, w in enumerate(weights) if w != 0]
     total = padded.narrow(axis, terms[0][0], length) * terms[0][1]
     for k, weight in terms[1:]:
-        total = total + padded.narrow(axis, k, length) * weight
+        total += padded.narrow(axis, k, length) * weight
     return total
 
 

@@ -14,10 +14,14 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+import torch
+
 from srkit.image import OutputPlan
 from srkit.upscaling.enlarging.engine import Job, Mapped
 from srkit.upscaling.planning.tiles import count_tiles
 
+DEVICES = frozenset({"cuda"})
+"""Where a network leaves processors free. Beside one on a processor, files take what it needs: see decision 017."""
 AHEAD = 1
 """Tiles that are read before the result of the one before is taken: more would hold memory and save no time."""
 LEAST_TILES = 4
@@ -31,6 +35,8 @@ Outcome = tuple[Any, BaseException | None]
 
 def overlapped(job: Job, plan: OutputPlan, work: Callable[[Job], R]) -> R:
     """Return what `work` makes of `job`; beside the network, where that pays."""
+    if torch.device(job.route.device).type not in DEVICES:
+        return work(job)
     tiles = count_tiles(job.axes) * job.source.frames
     size = math.prod(plan.grid.shape) * len(plan.channels) * plan.frames * plan.encoding.dtype.itemsize
     if job.fitted.halo is None or tiles < LEAST_TILES or size < LEAST_BYTES:

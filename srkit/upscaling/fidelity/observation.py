@@ -52,9 +52,11 @@ class Observation:
     roles: tuple[Role | None, ...]
     origin: str = "model"
     _back: Interpolation = field(init=False)
+    _margin: tuple[int | None, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_back", Interpolation("bicubic", self.factors))
+        object.__setattr__(self, "_margin", self._needed())
 
     @property
     def steps(self) -> tuple[Mapping[str, Any], ...]:
@@ -64,6 +66,9 @@ class Observation:
     @property
     def margin(self) -> tuple[int | None, ...]:
         """LR samples beyond a window that D's result there depends on, per grid axis; None for a whole axis."""
+        return self._margin
+
+    def _needed(self) -> tuple[int | None, ...]:
         axes, names = self._network_axes()
         scale = tuple(self.factors[axis] for axis in axes)
         found = dict(zip(axes, margin(self.degradation, scale, roles=names, grid_axes=axes), strict=True))

@@ -144,7 +144,7 @@ def _of_tiles(job: Job) -> int:
     """Return the bytes of a tile in the network, and of those that wait for it or were there before."""
     samples, fitted = tile_samples(job), job.fitted
     if job.route.tail:
-        return bytes_per_trunk_sample(fitted, job.route.device) * samples
+        return bytes_per_trunk_sample(fitted, job.route.device, job.route.precision) * samples
     result = 4 * math.prod(fitted.factors) * len(job.source.channels) * samples
     waiting = min(AT_ONCE, math.prod(len(axis.tiles()) for axis in job.axes))
     return (bytes_per_sample(fitted, job.route.device) * samples if fitted.image_channels else 0) + waiting * result

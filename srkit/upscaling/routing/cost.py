@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -19,16 +20,20 @@ CONCURRENT_MAPS = 2  # a layer's input and output, and a skip connection's worth
 OUTPUT_COPIES = 5  # float32 arrays of the result between the network and the stored type
 EDGE = 16
 
+Key = tuple[str, tuple[int, ...], int, bool]
+_KNOWN: WeakKeyDictionary[nn.Module, dict[Key, int]] = WeakKeyDictionary()
+
 
 def bytes_per_sample(fitted: Fit, device: str) -> int:
     """Return the bytes that an input sample costs at the network's widest point, and as a result."""
     return _measured(fitted, device, fitted.generator) + _result(fitted)
 
 
-def bytes_per_trunk_sample(fitted: Fit, device: str) -> int:
+def bytes_per_trunk_sample(fitted: Fit, device: str, precision: str) -> int:
     """Return the bytes that an input sample costs while the tail runs on windows: features, and the result."""
     trunk = fitted.generator.trunk
-    return (_measured(fitted, device, trunk) if callable(trunk) else 0) + _result(fitted)
+    features = _measured(fitted, device, trunk) if callable(trunk) else 0
+    return (features // 2 if precision == "bf16" else features) + _result(fitted)
 
 
 def _result(fitted: Fit) -> int:
@@ -41,8 +46,19 @@ def runs_in_two_parts(generator: nn.Module) -> bool:
 
 
 def _measured(fitted: Fit, device: str, part: Callable[[Tensor], Tensor]) -> int:
-    edge = [round_up(EDGE, fitted.multiple[a]) for a in fitted.network_axes]
+    """Return the bytes per sample that `part` of the generator takes; measured once, whatever weights it has later."""
+    edge = tuple(round_up(EDGE, fitted.multiple[a]) for a in fitted.network_axes)
     channels = 1 if fitted.one_by_one else len(fitted.image_channels)
+    known = _KNOWN.setdefault(fitted.generator, {})
+    key = (device, edge, channels, part is fitted.generator)
+    if key not in known:
+        known[key] = _widest(fitted.generator, part, torch.zeros(1, channels, *edge, device=device))
+    batch = len(fitted.image_channels) if fitted.one_by_one else 1
+    return max(1, CONCURRENT_MAPS * max(1, batch) * known[key] // math.prod(edge))
+
+
+def _widest(generator: nn.Module, part: Callable[[Tensor], Tensor], lr: Tensor) -> int:
+    """Return the bytes of the largest inputs and output of any layer that `lr` goes through."""
     widest = 0
 
     def watch(_module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -50,16 +66,16 @@ def _measured(fitted: Fit, device: str, part: Callable[[Tensor], Tensor]) -> int
         tensors = [t for t in (*inputs, output) if isinstance(t, Tensor)]
         widest = max(widest, sum(t.numel() * t.element_size() for t in tensors))
 
-    leaves = [m for m in fitted.generator.modules() if not any(True for _ in m.children())]
+    leaves = [m for m in generator.modules() if not any(True for _ in m.children())]
     hooks = [leaf.register_forward_hook(watch) for leaf in leaves]
     try:
         with torch.inference_mode():
-            fitted.generator.eval().to(device)
-            part(torch.zeros(1, channels, *edge, device=device))
+            generator.eval().to(lr.device)
+            part(lr)
     except RuntimeError as error:
-        raise ModelError(f"the network does not run on an image of {edge} samples: {error}") from error
+        size = list(lr.shape[2:])
+        raise ModelError(f"the network does not run on an image of {size} samples: {error}") from error
     finally:
         for hook in hooks:
             hook.remove()
-    batch = len(fitted.image_channels) if fitted.one_by_one else 1
-    return max(1, CONCURRENT_MAPS * max(1, batch) * widest // math.prod(edge))
+    return widest

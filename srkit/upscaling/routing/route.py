@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -163,8 +164,9 @@ def choose_route(
         return Route(device, "fp32", False, threads, tile, (why_device, why_tile))
     backend, why_backend = choose_backend(wishes.backend, device, precision, fitted.generator)
     tail = _tail(fitted, room.left, device, backend)
-    measure, cap = (bytes_per_trunk_sample, TWO_PART_CAP) if tail else (bytes_per_sample, TILE_CAP)
-    tile, why_tile = _tile(fitted, source, room, wishes.tile, lambda: measure(fitted, device), cap)
+    trunk, whole = partial(bytes_per_trunk_sample, fitted, device, precision), partial(bytes_per_sample, fitted, device)
+    measure, cap = (trunk, TWO_PART_CAP) if tail else (whole, TILE_CAP)
+    tile, why_tile = _tile(fitted, source, room, wishes.tile, measure, cap)
     return Route(
         device,
         precision,

@@ -20,6 +20,7 @@ from srkit.upscaling.enlarging import overlap
 
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlap, "DEVICES", {"cpu"})
     monkeypatch.setattr(overlap, "LEAST_TILES", 1)
     monkeypatch.setattr(overlap, "LEAST_BYTES", 0)
 
