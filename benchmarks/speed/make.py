@@ -43,7 +43,7 @@ def measured(parts: list[str], sizes: list[int], rounds: int, folder: Path) -> I
                 _raced(enlarging.rivals(scene, folder, _has("opensr_utils")), rounds),
             )
     if "volumes" in parts:
-        yield "40 x 64 x 64 voxels, x2, 64 features, in memory", _raced(volumes.rivals((40, 64, 64)), rounds)
+        yield "96 x 96 x 96 voxels, x2, 64 features, in memory", _raced(volumes.rivals((96, 96, 96)), rounds)
     if "steps" in parts:
         rivals = {**steps.by_hand(), **(steps.by_opensr() if _has("opensr_srgan") else {})}
         for title, racing in rivals.items():

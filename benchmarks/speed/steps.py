@@ -17,6 +17,7 @@ NAIVE = "naive: eager fp32, channels first"
 SRKIT = "srkit"
 OPENSR = "opensr-srgan 0.4.3, its training step in Lightning"
 PERCEPTUAL, ADVERSARIAL = 1.0, 1e-3
+PAPER: dict[str, Any] = {"features": 64, "blocks": 16, "upsampling": "subpixel", "skip": "none", "head_kernel": 9}
 
 PRETRAINING: dict[str, dict[str, Any]] = {"losses": {"content": {"kind": "mse"}}, "weights": {"content": 1.0}}
 L1: dict[str, dict[str, Any]] = {"losses": {"content": {"kind": "l1"}}, "weights": {"content": 1.0}}
@@ -83,6 +84,7 @@ def srkit(losses: Mapping[str, Any], weights: Mapping[str, float]) -> Call:
         compute = choose_compute(recipe)
         networks = build_networks(load_plugins(), recipe, 3, compute)
         (phase,) = build_phases(recipe, networks, compute)
+    _check_equal(networks.generator, _generator())
     pair = Batch(*batch())
 
     def call() -> dict[str, str]:
@@ -91,6 +93,12 @@ def srkit(losses: Mapping[str, Any], weights: Mapping[str, float]) -> Call:
 
     call()
     return call
+
+
+def _check_equal(one: nn.Module, other: nn.Module) -> None:
+    """Raise ValueError unless both have weights of the same shapes: steps of other networks say nothing."""
+    if [p.shape for p in one.parameters()] != [p.shape for p in other.parameters()]:
+        raise ValueError("the steps that are compared are of different networks")
 
 
 def _recipe_file(folder: Path, losses: Mapping[str, Any], weights: Mapping[str, float]) -> Path:
@@ -102,7 +110,10 @@ def _recipe_file(folder: Path, losses: Mapping[str, Any], weights: Mapping[str, 
     recipe = {
         "domain": "photo",
         "scale": 4,
-        "network": {"name": "srresnet", "parameters": {"channels": 3}},
+        "precision": "auto",
+        "ema": 0,
+        "network": {"name": "srresnet", "parameters": {"channels": 3, **PAPER}},
+        "discriminator": {"name": "vgg", "parameters": {"features": 64, "dense": 1024}},
         "normalizer": {"kind": "range", "low": 0, "high": 255},
         "losses": sections,
         "phases": [{"name": "timed", "steps": 10**6, "learning_rate": 1e-4, "losses": dict(weights)}],

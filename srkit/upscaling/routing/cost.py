@@ -24,16 +24,20 @@ Key = tuple[str, tuple[int, ...], int, bool]
 _KNOWN: WeakKeyDictionary[nn.Module, dict[Key, int]] = WeakKeyDictionary()
 
 
-def bytes_per_sample(fitted: Fit, device: str) -> int:
+def bytes_per_sample(fitted: Fit, device: str, precision: str) -> int:
     """Return the bytes that an input sample costs at the network's widest point, and as a result."""
-    return _measured(fitted, device, fitted.generator) + _result(fitted)
+    return _stored(_measured(fitted, device, fitted.generator), precision) + _result(fitted)
 
 
 def bytes_per_trunk_sample(fitted: Fit, device: str, precision: str) -> int:
     """Return the bytes that an input sample costs while the tail runs on windows: features, and the result."""
     trunk = fitted.generator.trunk
-    features = _measured(fitted, device, trunk) if callable(trunk) else 0
-    return (features // 2 if precision == "bf16" else features) + _result(fitted)
+    return (_stored(_measured(fitted, device, trunk), precision) if callable(trunk) else 0) + _result(fitted)
+
+
+def _stored(size: int, precision: str) -> int:
+    """Return what features measured in float32 take."""
+    return size // 2 if precision == "bf16" else size
 
 
 def _result(fitted: Fit) -> int:

@@ -22,7 +22,11 @@ from srkit.upscaling.routing.memory import Beside, bytes_of, default_budget
 from srkit.upscaling.routing.runtimes import is_runtime
 from srkit.upscaling.routing.tail import LENGTH as TAIL_LENGTH
 
-TILE_CAP = {1: 4096, 2: 512, 3: 96}  # beyond these, time per sample no longer falls (2-D measured, 3-D by volume)
+TILE_CAP = {
+    1: 4096,
+    2: 512,
+    3: 192,
+}  # beyond, time per sample rises (2-D), or halos cost little more to leave out (3-D)
 TWO_PART_CAP = {2: 2048, 3: 192}  # the tail on windows: a larger tile repeats less of its surroundings
 LEAST_TAIL = 24
 LEAST_SHARE = 4  # of a budget that tiles get, whatever else memory holds: they cannot be smaller for ever
@@ -160,13 +164,12 @@ def choose_route(
     room = _Room(_budget(wishes.memory, device), Beside() if torch.device(device).type == "cuda" else beside)
     threads = torch.get_num_threads()
     if baseline:
-        tile, why_tile = _tile(fitted, source, room, wishes.tile, lambda: bytes_per_sample(fitted, device))
+        tile, why_tile = _tile(fitted, source, room, wishes.tile, lambda: bytes_per_sample(fitted, device, "fp32"))
         return Route(device, "fp32", False, threads, tile, (why_device, why_tile))
     backend, why_backend = choose_backend(wishes.backend, device, precision, fitted.generator)
-    tail = _tail(fitted, room.left, device, backend)
-    trunk, whole = partial(bytes_per_trunk_sample, fitted, device, precision), partial(bytes_per_sample, fitted, device)
-    measure, cap = (trunk, TWO_PART_CAP) if tail else (whole, TILE_CAP)
-    tile, why_tile = _tile(fitted, source, room, wishes.tile, measure, cap)
+    tail = _tail(fitted, room.left, device, precision, backend)
+    cost, cap = (bytes_per_trunk_sample, TWO_PART_CAP) if tail else (bytes_per_sample, TILE_CAP)
+    tile, why_tile = _tile(fitted, source, room, wishes.tile, partial(cost, fitted, device, precision), cap)
     return Route(
         device,
         precision,
@@ -203,11 +206,11 @@ def _budget(wish: int | None, device: str) -> int:
     return wish or default_budget(device)
 
 
-def _tail(fitted: Fit, budget: int, device: str, backend: str) -> int:
+def _tail(fitted: Fit, budget: int, device: str, precision: str, backend: str) -> int:
     """Return the length of the tail's windows, 0 for none: half of the budget is theirs at most."""
     if backend == "plain" or is_runtime(backend) or not runs_in_two_parts(fitted.generator):
         return 0
-    ndim, cost = len(fitted.network_axes), bytes_per_sample(fitted, device)
+    ndim, cost = len(fitted.network_axes), bytes_per_sample(fitted, device, precision)
     length = TAIL_LENGTH[ndim]
     while cost * length**ndim > budget // 2 and length > LEAST_TAIL:
         length //= 2
