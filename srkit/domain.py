@@ -59,7 +59,7 @@ class Domain:
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
-Certainty = Literal["sure", "possible"]
+Certainty = Literal["sure", "likely", "possible"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ class Item:
     domain
         Name of the domain that claims it.
     certainty
-        ``sure`` if the content says so, ``possible`` if other domains may be meant as well.
+        ``sure`` if the content says so, ``possible`` if other domains may be meant as well, ``likely`` if this one is
+        to be taken all the same where nobody says otherwise.
     group
         Subject or place, salted where it comes from inside a file: items of one group never part in a split.
     folder, stem, suffix
@@ -90,6 +91,8 @@ class Item:
     mosaic
         Files that tile one larger image, the item's own among them, so that its source may serve samples beyond its
         border. They are no part of the item: an item to train or evaluate on stands `alone`.
+    doubts
+        The other domains whose it may be, where the likeliest was taken; srkit fills it in.
     """
 
     paths: tuple[Path, ...]
@@ -103,6 +106,7 @@ class Item:
     identity: str = ""
     mosaic: tuple[Path, ...] = ()
     other_suffixes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:

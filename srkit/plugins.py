@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 
 from srkit import hookspecs
 from srkit.domain import (
+    Certainty,
     Degradation,
     Domain,
     Finding,
@@ -51,6 +52,7 @@ __all__ = [
     "fit_normalizer",
     "foreground",
     "gather",
+    "inspect_item",
     "inspect_source",
     "load_plugins",
     "losses",
@@ -273,10 +275,10 @@ def _settle(rivals: list[Item], domain: str | None) -> Item | Skipped:
             names = ", ".join(sorted({item.domain for item in rivals}))
             return Skipped(rivals[0].path, f"is an item of {names}, not of {domain!r}", failed=False)
         rivals = chosen
-    sure = [item for item in rivals if item.certainty == "sure"]
-    best = sure or rivals
+    best = next(found for rank in get_args(Certainty) if (found := [item for item in rivals if item.certainty == rank]))
+    others = tuple(sorted({item.domain for item in rivals} - {item.domain for item in best}))
     if len(best) == 1:
-        return best[0]
+        return replace(best[0], doubts=others) if best[0].certainty == "likely" else best[0]
     names = " or ".join(sorted({item.domain for item in best}))
     return Skipped(best[0].path, f"may be {names}; say which with --domain")
 
@@ -294,6 +296,16 @@ def open_source(plugins: Plugins, item: Item, options: Options) -> Source:
     except TypeError as error:
         raise InputError(f"{item.path}: stores {source.encoding.dtype} samples: {error}; convert it first") from error
     return source  # type: ignore[no-any-return]
+
+
+def inspect_item(plugins: Plugins, item: Item, source: Source) -> list[Finding]:
+    """Return what is to be known of an item that is open as `source`: its domain's findings, and doubts of that."""
+    findings = inspect_source(plugins, item.domain, source)
+    if not item.doubts:
+        return findings
+    others = " or ".join(item.doubts)
+    text = f"is taken as {item.domain}, for nothing in it or beside it says otherwise; if it is {others}, say --domain"
+    return [Finding("warning", text), *findings]
 
 
 def inspect_source(plugins: Plugins, domain: str, source: Source) -> list[Finding]:

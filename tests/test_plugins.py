@@ -237,7 +237,23 @@ def test_one_sure_claim_wins_over_possible_ones(installed, image: Path) -> None:
     assert [(type(e), getattr(e, "domain", "")) for e in found(loaded, image.parent)] == [(Item, "two")]
 
 
-@pytest.mark.parametrize("certainty", ["sure", "possible"])
+def test_a_likely_claim_wins_over_possible_ones_and_keeps_the_doubt(installed, image: Path) -> None:
+    loaded = installed(one=owner("one", certainty="likely"), two=owner("two", certainty="possible"))
+    (entry,) = found(loaded, image.parent)
+    assert isinstance(entry, Item)
+    assert (entry.domain, entry.doubts) == ("one", ("two",))
+    (chosen,) = found(loaded, image.parent, "two")
+    assert isinstance(chosen, Item)
+    assert (chosen.domain, chosen.doubts) == ("two", ())
+
+
+def test_a_likely_claim_gives_way_to_a_sure_one(installed, image: Path) -> None:
+    (entry,) = found(installed(one=owner("one", certainty="likely"), two=owner("two")), image.parent)
+    assert isinstance(entry, Item)
+    assert (entry.domain, entry.doubts) == ("two", ())
+
+
+@pytest.mark.parametrize("certainty", ["sure", "likely", "possible"])
 def test_equal_claims_are_skipped_until_the_domain_is_said(installed, image: Path, certainty: str) -> None:
     loaded = installed(one=owner("one", certainty=certainty), two=owner("two", certainty=certainty))
     (entry,) = found(loaded, image.parent)

@@ -60,12 +60,12 @@ def test_steps_of_a_recipe_are_the_cores_to_read() -> None:
 def test_domain_settles_what_a_volume_is(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(np.ones((4, 5, 6), np.int16), np.eye(4)), tmp_path / "a.nii")
     plugins = plugins_with(plugin)
-    (undecided,) = calls.discover(plugins, tmp_path, {})
-    assert not isinstance(undecided, Item)
-    assert "--domain" in undecided.reason
+    (likely,) = calls.discover(plugins, tmp_path, {})
+    assert isinstance(likely, Item)
+    assert (likely.domain, likely.doubts) == ("mri", ("ct", "pet"))
     (decided,) = calls.discover(plugins, tmp_path, {}, domain="ct")
     assert isinstance(decided, Item)
-    assert decided.domain == "ct"
+    assert (decided.domain, decided.doubts) == ("ct", ())
 
 
 @pytest.mark.parametrize(("scale", "factors"), [("2", (1, 2, 2)), ("1,1,3", (3, 1, 1)), ("2,3,2", (2, 3, 2))])

@@ -8,7 +8,7 @@ from pathlib import Path
 from srkit.domain import Item, Options, Skipped
 from srkit.errors import SrkitError
 from srkit.image import Source
-from srkit.plugins import Plugins, inspect_source, open_source
+from srkit.plugins import Plugins, inspect_item, open_source
 from srkit.upscaling.batch.inputs import Inputs
 from srkit.upscaling.batch.report import ItemInspection
 from srkit.upscaling.session import Session
@@ -51,7 +51,7 @@ def _inspected(session: Session, item: Item) -> ItemInspection:
 
 def _understood(session: Session, item: Item, source: Source) -> ItemInspection:
     names = {axis: role for role, axis in source.roles.items()}
-    findings = tuple(inspect_source(session.plugins, item.domain, source))
+    findings = tuple(inspect_item(session.plugins, item, source))
     refused = "; ".join(finding.text for finding in findings if finding.level == "refusal")
     cannot = {role: refused or source.fixed_axes.get(axis, "") for role, axis in source.roles.items()}
     return ItemInspection(

@@ -12,7 +12,7 @@ from srkit.domain import Finding, Item
 from srkit.errors import InputError, SrkitError
 from srkit.grid import ROLES
 from srkit.image import Source
-from srkit.plugins import inspect_source, open_source
+from srkit.plugins import inspect_item, open_source
 from srkit.upscaling.batch.identity import Trace, identity_of, stamp_of, work_of
 from srkit.upscaling.batch.manifest import Earlier, promise
 from srkit.upscaling.batch.report import ItemResult
@@ -88,7 +88,7 @@ class Treatment:
         return replace(result, seconds=time.monotonic() - begin)
 
     def _treat_opened(self, item: Item, source: Source) -> ItemResult:
-        findings = inspect_source(self.session.plugins, item.domain, source)
+        findings = inspect_item(self.session.plugins, item, source)
         _check_refusals(item, findings)
         if not self.again and any(finding.level == "own" for finding in findings):
             return _skipped(item, OWN_OUTPUT)

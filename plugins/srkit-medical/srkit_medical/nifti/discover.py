@@ -16,6 +16,7 @@ from srkit_medical.nifti.compression import is_gzip, peek
 from srkit_medical.nifti.description import read_description
 from srkit_medical.nifti.geometry import forms_of, grid_of, roles_of
 from srkit_medical.nifti.header import VolumeHeader, read_header, sniff
+from srkit_medical.nifti.modality import likely_domain
 from srkit_medical.nifti.names import OTHER_SUFFIXES, stem_of, suffix_of
 from srkit_medical.selection import Portrait, Selection, Selections
 
@@ -34,7 +35,7 @@ SUBJECT = re.compile(r"sub-[a-zA-Z0-9]+")
 def discover_files(root: Path, options: Mapping[str, Options]) -> Iterator[Item | Skipped]:
     """Yield the volumes at or below `root`, once for each domain that they may belong to.
 
-    NIfTI does not say what it shows; a BIDS description beside it does.
+    NIfTI does not say what it shows; a BIDS description beside it does. Without one, `likely_domain` does.
     """
     base = root.parent if root.is_file() else root
     components = any(options.get(name, {}).get("per_component", False) for name in NAMES)
@@ -73,6 +74,7 @@ def _items(path: Path, base: Path, *, components: bool) -> Iterator[Item | Skipp
         yield Skipped(path, "is neither MR, CT nor PET by the description beside it", failed=False)
         return
     domain = MODALITIES.get(modality) if isinstance(modality, str) else None
+    likely = likely_domain(header) if domain is None else domain
     paths = (path,) if header.data_path == path else (path, header.data_path)
     suffix = _output_suffix(path, pair=len(paths) == 2)
     folder = path.parent.relative_to(base).as_posix()
@@ -80,7 +82,7 @@ def _items(path: Path, base: Path, *, components: bool) -> Iterator[Item | Skipp
         yield Item(
             paths,
             name,
-            "possible" if domain is None else "sure",
+            "sure" if domain is not None else "likely" if name == likely else "possible",
             group=group_of(path, base),
             folder="" if folder == "." else folder,
             stem=stem_of(path),

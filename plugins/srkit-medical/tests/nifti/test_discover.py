@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from srkit_medical.nifti.discover import discover_files
 
 from srkit.domain import Item, Skipped
 
+DATA = Path(os.environ.get("SRKIT_DATA", Path(__file__).parents[4].parent / "shared" / "data")) / "medical" / "nifti"
 Make = Callable[..., Path]
 
 
@@ -25,9 +27,44 @@ def skipped(root: Path) -> list[Skipped]:
     return [entry for entry in discover_files(root, {}) if isinstance(entry, Skipped)]
 
 
-def test_nifti_alone_may_be_of_any_domain(make: Make) -> None:
-    found = items(make("a.nii"))
-    assert [(i.domain, i.certainty) for i in found] == [(name, "possible") for name in ("mri", "ct", "pet")]
+def certainties(path: Path) -> dict[str, str]:
+    return {item.domain: item.certainty for item in items(path)}
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a_T1w.nii.gz", "sub-1_bold.nii.gz", "ct.hdr.nii", "a.mgz"])
+def test_nifti_alone_is_likely_of_mr_and_may_be_of_any_domain(make: Make, name: str) -> None:
+    klass = nibabel.MGHImage if name.endswith("mgz") else nibabel.Nifti1Image
+    assert certainties(make(name, klass=klass)) == {"mri": "likely", "ct": "possible", "pet": "possible"}
+
+
+@pytest.mark.parametrize("kind", ["air", "padding", "scaled"])
+def test_air_in_hounsfield_units_is_likely_of_ct(make: Make, kind: str) -> None:
+    body = np.random.default_rng(0).normal(40, 20, (20, 20, 6))
+    body[:3] = {"air": -1000, "padding": -2048, "scaled": -1000}[kind]
+    data, slope = (body + 1024, 1.0) if kind == "scaled" else (body, None)
+    path = make("a.nii.gz", data.astype(np.int16), edit=None if slope is None else _scaled(slope, -1024.0))
+    assert certainties(path) == {"mri": "possible", "ct": "likely", "pet": "possible"}
+
+
+def _scaled(slope: float, intercept: float) -> Callable[..., None]:
+    return lambda image: image.header.set_slope_inter(slope, intercept)
+
+
+def test_a_phase_map_is_no_ct(make: Make) -> None:
+    phase = np.random.default_rng(0).integers(-4096, 4096, (20, 20, 6)).astype(np.int16)
+    assert certainties(make("a.nii.gz", phase))["mri"] == "likely"
+
+
+@pytest.mark.parametrize(("name", "domain"), [("sub-1_pet.nii.gz", "pet"), ("head_CT.nii", "ct")])
+def test_the_end_of_a_name_tells_what_a_volume_likely_is(make: Make, name: str, domain: str) -> None:
+    assert certainties(make(name))[domain] == "likely"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no real files at {DATA}; name their folder in SRKIT_DATA")
+def test_every_real_volume_is_likely_of_its_own_domain() -> None:
+    paths = [(kind, path) for kind in ("ct", "mri") for path in sorted((DATA / kind).glob("*.nii*"))]
+    assert len(paths) > 30
+    assert [(kind, path.name) for kind, path in paths if certainties(path).get(kind) != "likely"] == []
 
 
 @pytest.mark.parametrize(("modality", "domain"), [("MR", "mri"), ("CT", "ct"), ("PT", "pet")])
