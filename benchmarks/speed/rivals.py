@@ -28,24 +28,24 @@ class Rival:
 
 
 @contextmanager
-def at_work(rivals: Mapping[str, Rival]) -> Iterator[dict[str, Call]]:
+def at_work(rivals: Mapping[str, Rival]) -> Iterator[dict[str, Asking]]:
     """Yield a call for each rival that lets it work once, in its process, and returns what its call returned."""
     context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
-        calls = {}
+        calls: dict[str, Asking] = {}
         for name, rival in rivals.items():
             here, there = context.Pipe()
             process = context.Process(target=_serve, args=(there, rival), daemon=True)
             process.start()
             there.close()
             stack.callback(_end, process, here)
-            calls[name] = _asking(here)
+            calls[name] = Asking(here)
         for call in calls.values():  # all are ready before the first is timed
-            call.ready()  # type: ignore[attr-defined]
+            call.ready()
         yield calls
 
 
-class _Asking:
+class Asking:
     """Asks a rival to work once."""
 
     def __init__(self, connection: Connection) -> None:
@@ -56,6 +56,7 @@ class _Asking:
         self._answer()
 
     def __call__(self) -> object:
+        """Let the rival work, and return what its call returned. Raises RuntimeError where it failed."""
         self._connection.send("go")
         return self._answer()
 
@@ -64,10 +65,6 @@ class _Asking:
         if not worked:
             raise RuntimeError(f"a rival failed: {answer}")
         return answer
-
-
-def _asking(connection: Connection) -> _Asking:
-    return _Asking(connection)
 
 
 def _end(process: Any, connection: Connection) -> None:

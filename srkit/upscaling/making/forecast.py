@@ -147,9 +147,8 @@ def _of_tiles(job: Job) -> int:
         return bytes_per_trunk_sample(fitted, job.route.device, job.route.precision) * samples
     result = 4 * math.prod(fitted.factors) * len(job.source.channels) * samples
     waiting = min(AT_ONCE, math.prod(len(axis.tiles()) for axis in job.axes))
-    return (
-        bytes_per_sample(fitted, job.route.device, job.route.precision) * samples if fitted.image_channels else 0
-    ) + waiting * result
+    cost = bytes_per_sample(fitted, job.route.device, job.route.precision) if fitted.image_channels else 0
+    return cost * samples + waiting * result
 
 
 def _resident() -> int:

@@ -53,6 +53,7 @@ def _measured(fitted: Fit, device: str, part: Callable[[Tensor], Tensor]) -> int
     """Return the bytes per sample that `part` of the generator takes; measured once, whatever weights it has later."""
     edge = tuple(round_up(EDGE, fitted.multiple[a]) for a in fitted.network_axes)
     channels = 1 if fitted.one_by_one else len(fitted.image_channels)
+    fitted.generator.eval().to(device)
     known = _KNOWN.setdefault(fitted.generator, {})
     key = (device, edge, channels, part is fitted.generator)
     if key not in known:
@@ -74,7 +75,6 @@ def _widest(generator: nn.Module, part: Callable[[Tensor], Tensor], lr: Tensor) 
     hooks = [leaf.register_forward_hook(watch) for leaf in leaves]
     try:
         with torch.inference_mode():
-            generator.eval().to(lr.device)
             part(lr)
     except RuntimeError as error:
         size = list(lr.shape[2:])

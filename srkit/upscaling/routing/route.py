@@ -22,11 +22,7 @@ from srkit.upscaling.routing.memory import Beside, bytes_of, default_budget
 from srkit.upscaling.routing.runtimes import is_runtime
 from srkit.upscaling.routing.tail import LENGTH as TAIL_LENGTH
 
-TILE_CAP = {
-    1: 4096,
-    2: 512,
-    3: 192,
-}  # beyond, time per sample rises (2-D), or halos cost little more to leave out (3-D)
+TILE_CAP = {1: 4096, 2: 512, 3: 192}  # beyond, time per sample rises (2-D), or halos are a small share (3-D)
 TWO_PART_CAP = {2: 2048, 3: 192}  # the tail on windows: a larger tile repeats less of its surroundings
 LEAST_TAIL = 24
 LEAST_SHARE = 4  # of a budget that tiles get, whatever else memory holds: they cannot be smaller for ever
