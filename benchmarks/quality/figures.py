@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,13 @@ class Figures:
                 for entry in self.measured
             ],
             "benchmarks": {name: _brief(table) for name, table in self.benchmarks},
-            "inputs": [asdict(row) for row in self.inputs],
+            "inputs": [_without_nan(asdict(row)) for row in self.inputs],
         }
+
+
+def _without_nan(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures with None for what has none: JSON knows no NaN."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in figures.items()}
 
 
 def measure(path: Path, info: ModelInfo, plan: Plan, data: Path, plugins: Plugins) -> Figures:

@@ -9,7 +9,7 @@ from typing import Any
 
 from srkit.domain import Item
 
-LEFT_OUT = ("group", "mosaic", "other_suffixes")
+LEFT_OUT = ("group", "mosaic", "other_suffixes", "doubts")
 """What a group derives from may stand inside a medical file; the others matter to outputs alone."""
 
 
