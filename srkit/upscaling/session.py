@@ -45,19 +45,22 @@ class Session:
         return {name: value for name, value in self.of(domain).items() if value != defaults.get(name)}
 
     def find(self, root: Path, domain: str | None, hint: str | None = None) -> list[Item | Skipped]:
-        """Return what is found at `root`; files that only `hint`, a model's domain, can settle are settled by it.
+        """Return what is found at `root`; where a file's domain is in doubt, `hint`, a model's, settles it.
 
         Raises UsageError if there is no such path.
         """
         if not (root.exists() or is_address(root)):
             raise UsageError(f"no file or folder {root}")
         found = discover(self.plugins, root, self.options, domain=domain)
-        open_question = any(isinstance(entry, Skipped) and entry.failed for entry in found)
-        if domain is not None or hint is None or not open_question:
+        if domain is not None or hint is None or not any(map(_is_in_doubt, found)):
             return found
         again = discover(self.plugins, root, self.options, domain=hint)
         settled = {entry.path: entry for entry in again if isinstance(entry, Item)}
-        return [settled.get(entry.path, entry) if isinstance(entry, Skipped) else entry for entry in found]
+        return [settled.get(entry.path, entry) if _is_in_doubt(entry) else entry for entry in found]
+
+
+def _is_in_doubt(entry: Item | Skipped) -> bool:
+    return entry.failed if isinstance(entry, Skipped) else bool(entry.doubts)
 
 
 def without_outputs(found: Sequence[Item | Skipped], root: Path, out: Path) -> list[Item | Skipped]:

@@ -106,10 +106,10 @@ def srkit_discover(root, options):
         except (ValueError, EOFError):
             yield Skipped(path, "is not a whole .npy file")
             continue
-        unclear = path.stem.endswith("-unclear")
-        yield Item((path,), "toy", "possible" if unclear else "sure", "", folder, path.stem, ".npy")
-        if unclear:
-            yield Item((path,), "stack", "possible", "", folder, path.stem, ".npy")
+        other = {"unclear": "possible", "likely": "likely"}.get(path.stem.rpartition("-")[2])
+        yield Item((path,), "toy", "possible" if other else "sure", "", folder, path.stem, ".npy")
+        if other:
+            yield Item((path,), "stack", other, "", folder, path.stem, ".npy")
     for path in (p for p in paths if p.suffix == ".note"):
         rest = sorted(path.parent.glob(f"{path.stem}.more*"))
         yield Skipped(path, "is a note", failed=False, others=tuple(rest), copy=True)

@@ -9,12 +9,14 @@ import pytest
 import torch
 from upscaling_toys import load, save
 
+from srkit.domain import Item
 from srkit.errors import InputError, ModelError
 from srkit.grid import Role, Scale
 from srkit.models.file import ModelInfo, save_model
 from srkit.networks.srresnet import SRResNet
 from srkit.plugins import Plugins
 from srkit.upscaling import upscale
+from srkit.upscaling.session import Session
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +79,20 @@ def test_the_models_domain_settles_what_an_item_may_be(
     for named in (file, "small"):
         assert run(plugins, path, tmp_path / "out", model=named, overwrite=True).domain == "toy"
     assert run(plugins, path, tmp_path / "c.npy", model="bicubic", domain="toy").status == "done"
+
+
+def test_the_models_domain_settles_what_an_item_is_likely_to_be(
+    plugins: Plugins, tmp_path: Path, shelf: Path, array: np.ndarray
+) -> None:
+    file, path = model(shelf, "small"), save(tmp_path / "a-likely.npy", array)
+    assert [(item.domain, item.doubts) for item in _found(plugins, path)] == [("stack", ("toy",))]
+    assert [(item.domain, item.doubts) for item in _found(plugins, path, "stack")] == [("stack", ())]
+    result = run(plugins, path, tmp_path / "out", model=file)
+    assert (result.domain, [f for f in result.findings if "--domain" in f.text]) == ("toy", [])
+
+
+def _found(plugins: Plugins, path: Path, hint: str | None = None) -> list[Any]:
+    return [entry for entry in Session.of_call(plugins).find(path, None, hint) if isinstance(entry, Item)]
 
 
 def test_labels_are_repeated_at_the_named_models_scale(
