@@ -31,10 +31,11 @@ def _has_air(header: VolumeHeader) -> bool:
     try:
         with unpacking(header.data_path) as file:
             file.read(header.offset)
-            data = file.read(min(LOOKED_AT, header.data_size) // header.dtype.itemsize * header.dtype.itemsize)
+            data = file.read(min(LOOKED_AT, header.data_size))
     except BROKEN:
         return False
-    values = np.frombuffer(data, header.dtype).astype(np.float64) * header.slope + header.intercept
+    stored = np.frombuffer(data, header.dtype, len(data) // header.dtype.itemsize)
+    values = stored.astype(np.float64) * header.slope + header.intercept
     if not values.size or values.min() > AIR[1]:
         return False
     air = (values >= AIR[0]) & (values <= AIR[1])

@@ -46,6 +46,12 @@ def test_air_in_hounsfield_units_is_likely_of_ct(make: Make, kind: str) -> None:
     assert certainties(path) == {"mri": "possible", "ct": "likely", "pet": "possible"}
 
 
+def test_a_volume_whose_voxels_end_amid_one_is_still_told_of(make: Make) -> None:
+    path = make("a.nii.gz", np.full((20, 20, 6), -1000, np.int16))
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:1201]))
+    assert len(items(path)) + len(skipped(path)) > 0
+
+
 def _scaled(slope: float, intercept: float) -> Callable[..., None]:
     return lambda image: image.header.set_slope_inter(slope, intercept)
 
