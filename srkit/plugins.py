@@ -185,10 +185,11 @@ def discover(
 ) -> list[Item | Skipped]:
     """Return what all plugins find at `root`, in the order of paths, with rival claims settled.
 
-    One sure claim wins over possible ones; `domain` decides where it is given. Two sure claims of the same file, or
-    only possible ones of several domains, become a `Skipped` that says how to decide. Files that no plugin claims are
-    passed over. A plugin that fails while looking costs what it would have found, and is named in a failed `Skipped`.
-    What a plugin says of a file that another one claims is not told; of its own files it may leave out a part.
+    A sure claim wins over a likely one, and that over possible ones; `domain` decides where it is given. Two of the
+    highest rank become a `Skipped` that says how to decide; a likely one that won keeps the others as its doubts.
+    Files that no plugin claims are passed over. A plugin that fails while looking costs what it would have found, and
+    is named in a failed `Skipped`. What a plugin says of a file that another one claims is not told; of its own files
+    it may leave out a part.
     """
     if domain is not None:
         domain_named(plugins, domain)
