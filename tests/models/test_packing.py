@@ -118,6 +118,12 @@ def test_a_packed_model_may_be_given_away_and_a_fresh_one_not(
     assert shipping_problems(tmp_path / "small.safetensors", toy_plugins) == []
 
 
+def test_lines_of_a_card_are_no_folders(trained: Train, toy_plugins: Plugins, tmp_path: Path) -> None:
+    card = f"{CARD}\n| a / b |\n| ---: |\n| 1 / 2 |\n\n- one.\n"
+    pack_model(trained(), tmp_path / "small.safetensors", card=card)
+    assert shipping_problems(tmp_path / "small.safetensors", toy_plugins) == []
+
+
 def test_a_large_model_is_told_of(
     trained: Train, toy_plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
