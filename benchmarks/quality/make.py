@@ -1,7 +1,8 @@
 """`make evaluate`: measures models, and renews their pages, their cards, and the figures behind both.
 
-For each model: `results/NAME.json` beside this file, the figures in `docs/models/NAME.md` between their marks, and that
-page as the card inside the model's file. What a page says around its figures is written by hand.
+For each model: `results/NAME.json` beside this file, the figures in `docs/models/NAME.md` between their marks, that
+page as the card inside the model's file, and its line in the README. What a page says around its figures is written
+by hand.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import overview
 from figures import measure
 from pages import figures_page, with_figures
 from plan import plan_for
@@ -34,13 +37,29 @@ def renew(path: Path, arguments: argparse.Namespace, plugins: Plugins) -> Path:
     plan = plan_for(info, arguments.plan)
     figures = measure(path, info, plan, arguments.data, plugins)
     content = {"model": info.name, "srkit": srkit.__version__, **figures.as_dict()}
-    _write(arguments.results / f"{info.name}.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    _write(arguments.results / f"{info.name}.json", json.dumps(_shortened(content), indent=1, allow_nan=False) + "\n")
     page = arguments.pages / f"{info.name}.md"
     before = page.read_text(encoding="utf-8") if page.is_file() else info.card
     card = with_figures(before, figures_page(info.name, figures, plan))
     _write(page, card)
     pack_model(load_model(path, plugins), path, card=card, overwrite=True)
     return page
+
+
+def _shortened(value: Any) -> Any:
+    """Return plain values with the digits of numbers that mean something."""
+    if isinstance(value, Mapping):
+        return {key: _shortened(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shortened(entry) for entry in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def renew_overview(readme: Path, results: Path, shipped: Sequence[str]) -> str:
+    """Return a README with the table of the models that ship, of those that have figures."""
+    found = [results / f"{name}.json" for name in shipped if (results / f"{name}.json").is_file()]
+    page = readme.read_text(encoding="utf-8")
+    return with_figures(page, overview.overview(found), overview.BEGIN, overview.END) if found else page
 
 
 def _write(path: Path, text: str) -> None:
@@ -55,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of items.csv's paths (SRKIT_DATA)")
     parser.add_argument("--pages", type=Path, default=HERE.parents[1] / "docs" / "models")
     parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument(
+        "--readme", type=Path, default=HERE.parents[1] / "README.md", help="where the table of models is"
+    )
     parser.add_argument("--plan", type=Path, default=HERE, help="the folder of items.csv and conditions.yaml")
     given = parser.parse_args(arguments)
     os.environ["SRKIT_DATA"] = str(given.data)  # where the weights of ST-LPIPS are looked for
@@ -65,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for path in given.models or shipped:
             sys.stdout.write(f"{renew(path, given, plugins)}\n")
+        _write(given.readme, renew_overview(given.readme, given.results, [path.stem for path in shipped]))
     except (SrkitError, FileNotFoundError) as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code if isinstance(error, SrkitError) else 4

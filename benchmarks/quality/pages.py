@@ -22,11 +22,11 @@ ANGLE = 5e-4
 """Degrees that the spectral angle may be larger before it is told of: what three digits show."""
 
 
-def with_figures(page: str, figures: str) -> str:
+def with_figures(page: str, figures: str, begin: str = BEGIN, end: str = END) -> str:
     """Return a page with `figures` between its marks, which are put at its end where it has none."""
-    before, mark, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2] if mark else ""
-    block = f"{BEGIN}\n\n{figures.strip()}\n\n{END}"
+    before, mark, rest = page.partition(begin)
+    after = rest.partition(end)[2] if mark else ""
+    block = f"{begin}\n\n{figures.strip()}\n\n{end}"
     return "\n\n".join(part for part in (before.strip(), block, after.strip()) if part) + "\n"
 
 
@@ -58,7 +58,7 @@ def _summary(name: str, measured: Sequence[Measured]) -> str:
         title = entry.condition.title if entry.condition.own else f"{entry.condition.title}, *not trained on*"
         gains = [_gain(entry.table.gain(name, over)) for over in ("bspline", "wiener")]
         rows.append([title, *(f"{mean:.2f}" for mean in means), *gains])
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 def _gain(found: Mapping[str, float]) -> str:
@@ -114,7 +114,7 @@ def _items(name: str, table: EvaluationTable, entries: Sequence[Entry]) -> str:
     means = [_cell([table.means[model][figure] for figure in shown]) for model in models]
     titles = {"psnr": "PSNR", "ssim": "SSIM", "sam": "spectral angle"}
     head = [" / ".join(titles[figure] for figure in shown), *RIVALS.values(), "model"]
-    return _markdown(head, [*rows, ["**mean over subjects**", *means]])
+    return markdown(head, [*rows, ["**mean over subjects**", *means]])
 
 
 def _is_told(table: EvaluationTable, figure: str) -> bool:
@@ -138,7 +138,7 @@ def _benchmark(name: str, table: EvaluationTable) -> str:
     rows = [
         [model, *(_cell([table.means[model]["psnr"], table.means[model]["ssim"]]).split(" / "))] for model in models
     ]
-    return _markdown(["", "PSNR", "SSIM"], rows)
+    return markdown(["", "PSNR", "SSIM"], rows)
 
 
 def _inputs(name: str, inputs: Sequence[InputFigures]) -> str:
@@ -148,7 +148,7 @@ def _inputs(name: str, inputs: Sequence[InputFigures]) -> str:
         [item.rpartition("/")[2], *(_input(found[item, model]) for model in models)]
         for item in dict.fromkeys(row.item for row in inputs)
     ]
-    return _markdown(["difference / sharpness / cut-off", *RIVALS.values(), "model"], rows)
+    return markdown(["difference / sharpness / cut-off", *RIVALS.values(), "model"], rows)
 
 
 def _input(row: InputFigures) -> str:
@@ -156,6 +156,7 @@ def _input(row: InputFigures) -> str:
     return f"{row.difference:.3f} / {row.sharpness:.2f} / {cutoff}"
 
 
-def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table whose first column is text and whose others are figures."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -22,6 +22,7 @@ from srkit.networks.srresnet import SRResNet
 from srkit.plugins import Plugins
 
 QUALITY = Path(__file__).parents[2] / "benchmarks" / "quality"
+README = QUALITY.parents[1] / "README.md"
 DATA = QUALITY.parents[2] / "shared" / "data"
 CONDITIONS = """
 toy-in-plane:
@@ -224,3 +225,31 @@ def test_every_kind_that_the_plan_knows_can_be_degraded() -> None:
         for condition in plan.conditions:
             steps = [{**s, **({"signal": 100.0} if "snr" in s else {})} for s in condition.steps]
             assert apply(hr, parse(steps), info.network_scale, torch.Generator().manual_seed(0)).shape[-1] in (4, 8)
+
+
+def test_the_overview_tells_gains_of_subjects_from_worst_to_best(tmp_path: Path) -> None:
+    from overview import overview
+
+    def row(item: str, subject: str, model: str, psnr: float) -> dict[str, Any]:
+        return {"item": item, "subject": subject, "model": model, "psnr": psnr}
+
+    rows = [row(item, item[0], model, 30) for item in ("a1", "a2", "b1") for model in ("bspline", "wiener")]
+    rows += [row("a1", "a", "m", 31), row("a2", "a", "m", 33), row("b1", "b", "m", 31)]
+    condition = {"condition": "noise-free", "own": True, "items": "test", "rows": rows}
+    foreign = {"condition": "box mean", "own": False, "items": "test", "rows": []}
+    (tmp_path / "m.json").write_text(json.dumps({"model": "m", "conditions": [condition, condition, foreign]}))
+    gain = "+1.50 (+1.00 to +2.00)"
+    assert overview([tmp_path / "m.json"]).splitlines()[2] == f"| [m](docs/models/m.md) | {gain} | {gain} | {gain} |"
+
+
+def test_the_readme_holds_the_kept_figures_of_the_models_that_ship() -> None:
+    from make import renew_overview
+
+    from srkit import plugins as verbs
+    from srkit.plugins import load_plugins
+
+    shipped = [entry.path.stem for entry in verbs.models(load_plugins())]
+    before = README.read_text()
+    renewed = renew_overview(README, QUALITY / "results", shipped)
+    assert renewed == before, "run `make evaluate`"
+    assert all(f"(docs/models/{name}.md)" in before for name in shipped)

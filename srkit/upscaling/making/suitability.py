@@ -58,7 +58,8 @@ def _on_spacing(enlarger: Enlarger, source: Source) -> Iterator[Finding]:
     odd: dict[str, list[str]] = {}
     for role in ROLES:
         if role in sizes and role in enlarger.seen.spacing:
-            least, most = enlarger.seen.spacing[role]
+            coarse, most = enlarger.seen.spacing[role]
+            least = coarse / getattr(enlarger.scale, role)  # HR was as fine, and is no stranger
             if not least * (1 - SPACING_TOLERANCE) <= sizes[role] <= most * (1 + SPACING_TOLERANCE):
                 trained = f"{least:.4g}" if most - least < 1e-3 * most else f"{least:.4g} to {most:.4g}"
                 odd.setdefault(f"{sizes[role]:.4g} apart instead of {trained}", []).append(f"{role}s")

@@ -41,13 +41,14 @@ def test_an_item_like_those_of_training_needs_no_word(plugins: Plugins, rng: np.
     enlarger = trained(values=(-0.98, 0.98), spacing={"row": (9, 11), "column": (9, 11)}, quantities=("display",))
     assert found(plugins, image(rng, quantity="display"), enlarger) == []
     assert found(plugins, image(rng, spacing=13.1), enlarger) == []
+    assert found(plugins, image(rng, spacing=4.5), enlarger) == []  # as training's HR
     assert found(plugins, image(rng), Enlarger.baseline("bicubic", Scale(2, 2))) == []
 
 
-@pytest.mark.parametrize("spacing", [7.0, 13.3])
+@pytest.mark.parametrize("spacing", [3.5, 13.3])
 def test_samples_a_fifth_larger_or_smaller_are_told(plugins: Plugins, rng: np.random.Generator, spacing: float) -> None:
     (text,) = found(plugins, image(rng, spacing=spacing), trained(spacing={"row": (9, 11), "column": (9, 11)}))
-    assert f"rows and columns are {spacing:g} apart instead of 9 to 11" in text
+    assert f"rows and columns are {spacing:g} apart instead of 4.5 to 11" in text
 
 
 def test_numbers_of_eight_bits_in_a_model_of_reflectances_are_told(plugins: Plugins, rng: np.random.Generator) -> None:

@@ -1,0 +1,38 @@
+"""The table of shipped models in the README, from their kept figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pages import markdown
+
+BEGIN, END = "<!-- models: made by `make evaluate`, not by hand -->", "<!-- end of models -->"
+HEAD = ("model", "PSNR over B-spline, noise-free", "over linear, noise-free", "over linear, with noise")
+
+
+def overview(results: Iterable[Path]) -> str:
+    """Return one line per file of figures: mean gains over test subjects in dB, worst to best in brackets."""
+    return markdown(HEAD, [_line(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(results)])
+
+
+def _line(figures: Mapping[str, Any]) -> list[str]:
+    name = figures["model"]
+    tested = [entry for entry in figures["conditions"] if entry["own"] and entry["items"] == "test"]
+    clean, noisy = tested[0], tested[1:]
+    gains = [_gain(clean["rows"], name, "bspline"), _gain(clean["rows"], name, "wiener")]
+    return [f"[{name}](docs/models/{name}.md)", *gains, *(_gain(entry["rows"], name, "wiener") for entry in noisy[:1])]
+
+
+def _gain(rows: Sequence[Mapping[str, Any]], name: str, over: str) -> str:
+    """Return what a model gains over another in PSNR, a subject at a time."""
+    found = {(row["item"], row["model"]): row["psnr"] for row in rows}
+    subjects: dict[str, list[float]] = {}
+    for row in rows:
+        if row["model"] == name:
+            subjects.setdefault(row["subject"], []).append(row["psnr"] - found[row["item"], over])
+    means = [float(np.mean(gains)) for gains in subjects.values()]
+    return f"{np.mean(means):+.2f} ({min(means):+.2f} to {max(means):+.2f})"
