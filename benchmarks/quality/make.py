@@ -55,9 +55,10 @@ def _shortened(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-def renew_overview(readme: Path, results: Path, shipped: Sequence[str]) -> str:
-    """Return a README with the table of the models that ship, of those that have figures."""
-    found = [results / f"{name}.json" for name in shipped if (results / f"{name}.json").is_file()]
+def renew_overview(readme: Path, results: Path, shipped: Sequence[Path]) -> str:
+    """Return a README with the table of the models for fidelity that ship and have figures."""
+    names = [path.stem for path in shipped if not read_info(path).perceptual]
+    found = [results / f"{name}.json" for name in names if (results / f"{name}.json").is_file()]
     page = readme.read_text(encoding="utf-8")
     return with_figures(page, overview.overview(found), overview.BEGIN, overview.END) if found else page
 
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for path in given.models or shipped:
             sys.stdout.write(f"{renew(path, given, plugins)}\n")
-        _write(given.readme, renew_overview(given.readme, given.results, [path.stem for path in shipped]))
+        _write(given.readme, renew_overview(given.readme, given.results, shipped))
     except (SrkitError, FileNotFoundError) as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code if isinstance(error, SrkitError) else 4

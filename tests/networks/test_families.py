@@ -1,6 +1,7 @@
 """All families of generators but SRResNet: shapes, reach, tiles, published sizes."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,6 +161,15 @@ def test_factorised_kernels_have_that_many_fewer_weights() -> None:
         return sum(p.numel() for p in network.body[2].parameters() if p.ndim > 1)
 
     assert weights("full") == 2.25 * weights("factorised")
+
+
+@pytest.mark.parametrize("kernels", ["full", "factorised"])
+def test_a_long_chain_passes_on_what_it_sees(kernels: Any) -> None:
+    torch.manual_seed(0)
+    network = Compact(channels=1, scale=2, features=16, blocks=32, kernels=kernels)
+    with torch.no_grad():
+        first, second = network.body[:-1](torch.rand(2, 1, 16, 16) * 2 - 1)
+    assert 0.1 < float((first - second).std()) < 10
 
 
 def test_compact_without_residual_repeats_pixels() -> None:

@@ -248,8 +248,8 @@ def test_the_readme_holds_the_kept_figures_of_the_models_that_ship() -> None:
     from srkit import plugins as verbs
     from srkit.plugins import load_plugins
 
-    shipped = [entry.path.stem for entry in verbs.models(load_plugins())]
+    shipped = [entry.path for entry in verbs.models(load_plugins())]
     before = README.read_text()
     renewed = renew_overview(README, QUALITY / "results", shipped)
     assert renewed == before, "run `make evaluate`"
-    assert all(f"(docs/models/{name}.md)" in before for name in shipped)
+    assert all(f"(docs/models/{path.stem}.md)" in before for path in shipped)
