@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pages import markdown
+from pages import FOREGROUND, markdown
 
 BEGIN, END = "<!-- models: made by `make evaluate`, not by hand -->", "<!-- end of models -->"
-HEAD = ("model", "PSNR over B-spline, noise-free", "over linear, noise-free", "over linear, with noise")
+HEAD = ("model", "over B-spline", "over linear", "over linear, in the foreground", "over linear, with noise")
 
 
 def overview(results: Iterable[Path]) -> str:
@@ -24,15 +24,18 @@ def _line(figures: Mapping[str, Any]) -> list[str]:
     tested = [entry for entry in figures["conditions"] if entry["own"] and entry["items"] == "test"]
     clean, noisy = tested[0], tested[1:]
     gains = [_gain(clean["rows"], name, "bspline"), _gain(clean["rows"], name, "wiener")]
+    gains.append(_gain(clean["rows"], name, "wiener", FOREGROUND))
     return [f"[{name}](docs/models/{name}.md)", *gains, *(_gain(entry["rows"], name, "wiener") for entry in noisy[:1])]
 
 
-def _gain(rows: Sequence[Mapping[str, Any]], name: str, over: str) -> str:
-    """Return what a model gains over another in PSNR, a subject at a time."""
-    found = {(row["item"], row["model"]): row["psnr"] for row in rows}
+def _gain(rows: Sequence[Mapping[str, Any]], name: str, over: str, figure: str = "psnr") -> str:
+    """Return what a model gains over another in a figure, a subject at a time; a dash where an item has none."""
+    found = {(row["item"], row["model"]): row.get(figure) for row in rows}
+    if None in found.values():
+        return "–"
     subjects: dict[str, list[float]] = {}
     for row in rows:
         if row["model"] == name:
-            subjects.setdefault(row["subject"], []).append(row["psnr"] - found[row["item"], over])
+            subjects.setdefault(row["subject"], []).append(row[figure] - found[row["item"], over])
     means = [float(np.mean(gains)) for gains in subjects.values()]
     return f"{np.mean(means):+.2f} ({min(means):+.2f} to {max(means):+.2f})"

@@ -14,6 +14,7 @@ from srkit.evaluation.unreferenced import InputFigures
 
 BEGIN, END = "<!-- figures: made by `make evaluate`, not by hand -->", "<!-- end of figures -->"
 RIVALS = {"nearest": "nearest", "bicubic": "bicubic", "lanczos": "Lanczos", "bspline": "B-spline", "wiener": "linear"}
+FOREGROUND = "psnr_foreground"
 ENOUGH = 5
 """Subjects from which on an interval is told."""
 MARGIN = 0.1
@@ -32,11 +33,14 @@ def with_figures(page: str, figures: str, begin: str = BEGIN, end: str = END) ->
 
 def figures_page(name: str, figures: Figures, plan: Plan) -> str:
     """Return the figures of a model as Markdown."""
+    tested = [entry for entry in figures.measured if entry.use == "test"]
+    seen = all(FOREGROUND in row.metrics for entry in tested for row in entry.table.rows)
     parts = [
         "## Figures",
         "PSNR in dB. What the columns are and how they come about: [how models are judged](README.md).",
         "### Held-out items",
-        _summary(name, [entry for entry in figures.measured if entry.use == "test"]),
+        _summary(name, tested),
+        *(("In the foreground, what shows the subject:", _summary(name, tested, FOREGROUND)) if seen else ()),
         "\n".join(_remarks(name, figures)),
     ]
     for entry in figures.measured:
@@ -50,13 +54,13 @@ def figures_page(name: str, figures: Figures, plan: Plan) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _summary(name: str, measured: Sequence[Measured]) -> str:
+def _summary(name: str, measured: Sequence[Measured], figure: str = "psnr") -> str:
     head = ["degradation", *RIVALS.values(), "model", "over B-spline (worst to best)", "over linear (worst to best)"]
     rows = []
     for entry in measured:
-        means = [entry.table.means[model]["psnr"] for model in (*RIVALS, name)]
+        means = [entry.table.means[model][figure] for model in (*RIVALS, name)]
         title = entry.condition.title if entry.condition.own else f"{entry.condition.title}, *not trained on*"
-        gains = [_gain(entry.table.gain(name, over)) for over in ("bspline", "wiener")]
+        gains = [_gain(entry.table.gain(name, over, figure)) for over in ("bspline", "wiener")]
         rows.append([title, *(f"{mean:.2f}" for mean in means), *gains])
     return markdown(head, rows)
 

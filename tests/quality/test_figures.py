@@ -182,6 +182,26 @@ def test_a_model_for_looks_is_told_of_in_detail_and_beside_that_for_fidelity() -
     assert "ST-LPIPS 0.1000, 0.50 of that of plain" in told
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_foreground_has_a_table_of_its_own_where_there_is_one(seen: bool) -> None:
+    from figures import Figures, Measured
+    from pages import RIVALS, figures_page
+    from plan import Condition, Plan
+
+    from srkit.evaluation import EvaluationRow, EvaluationTable
+    from srkit.upscaling.planning.linear import Prior
+
+    def row(model: str, gain: float) -> EvaluationRow:
+        own = {"psnr_foreground": 40 + gain} if seen else {}
+        return EvaluationRow("a", model, {"psnr": 30.0, "ssim": 0.9, **own}, 1.0, subject="a")
+
+    table = EvaluationTable("2", ("m", *RIVALS), (row("m", 2), *(row(name, 0) for name in RIVALS)))
+    condition = Condition("box mean", [], own=False)
+    page = figures_page("m", Figures((Measured(condition, "test", Prior(), table),), (), ()), Plan([], (), (), {}))
+    assert ("In the foreground" in page) == seen
+    assert ("| 42.00 | +2.00 (+2.00 to +2.00) |" in page) == seen
+
+
 def test_an_interval_is_told_of_five_subjects_or_more() -> None:
     from pages import _gain
 
@@ -239,7 +259,9 @@ def test_the_overview_tells_gains_of_subjects_from_worst_to_best(tmp_path: Path)
     foreign = {"condition": "box mean", "own": False, "items": "test", "rows": []}
     (tmp_path / "m.json").write_text(json.dumps({"model": "m", "conditions": [condition, condition, foreign]}))
     gain = "+1.50 (+1.00 to +2.00)"
-    assert overview([tmp_path / "m.json"]).splitlines()[2] == f"| [m](docs/models/m.md) | {gain} | {gain} | {gain} |"
+    assert (
+        overview([tmp_path / "m.json"]).splitlines()[2] == f"| [m](docs/models/m.md) | {gain} | {gain} | – | {gain} |"
+    )
 
 
 def test_the_readme_holds_the_kept_figures_of_the_models_that_ship() -> None:
