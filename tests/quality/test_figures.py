@@ -197,7 +197,8 @@ def test_the_foreground_has_a_table_of_its_own_where_there_is_one(seen: bool) ->
 
     table = EvaluationTable("2", ("m", *RIVALS), (row("m", 2), *(row(name, 0) for name in RIVALS)))
     condition = Condition("box mean", [], own=False)
-    page = figures_page("m", Figures((Measured(condition, "test", Prior(), table),), (), ()), Plan([], (), (), {}))
+    figures = Figures((Measured(condition, "test", Prior(), table),), (), ())
+    page = figures_page("m", figures, Plan([], (), (), {}))
     assert ("In the foreground" in page) == seen
     assert ("| 42.00 | +2.00 (+2.00 to +2.00) |" in page) == seen
 
