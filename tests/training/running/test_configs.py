@@ -37,9 +37,10 @@ def first_block():
 
 def shrunk(path: Path, tmp_path: Path):
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    volume = "slice" in load_recipe(path).network_roles
+    roles = load_recipe(path).network_roles
+    volume = "slice" in roles
     changes = [f"phases.{index}.steps=2" for index in range(len(content["phases"]))]
-    changes.append("data.patch=[8,8,8]" if volume else "data.patch=32")
+    changes.append(f"data.patch={[8] * len(roles)}" if volume else "data.patch=32")
     for name, loss in content["losses"].items():
         if loss["kind"] in ("vgg19", "stvgg16"):
             weights = tmp_path / "weights.safetensors"
