@@ -37,7 +37,7 @@ def renew(path: Path, arguments: argparse.Namespace, plugins: Plugins) -> Path:
     plan = plan_for(info, arguments.plan)
     figures = measure(path, info, plan, arguments.data, plugins)
     content = {"model": info.name, "srkit": srkit.__version__, **figures.as_dict()}
-    _write(arguments.results / f"{info.name}.json", json.dumps(_shortened(content), indent=1, allow_nan=False) + "\n")
+    _write(arguments.results / f"{info.name}.json", json.dumps(_shortened(content), allow_nan=False) + "\n")
     page = arguments.pages / f"{info.name}.md"
     before = page.read_text(encoding="utf-8") if page.is_file() else info.card
     card = with_figures(before, figures_page(info.name, figures, plan))
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plugins = load_plugins()
     shipped = [entry.path for entry in verbs.models(plugins)]
     if not given.models and not shipped:
-        sys.stderr.write("no model ships yet: there is nothing to evaluate; name a model file\n")
+        sys.stderr.write("no plugin with a model is installed: there is nothing to evaluate; name a model file\n")
     try:
         for path in given.models or shipped:
             sys.stdout.write(f"{renew(path, given, plugins)}\n")

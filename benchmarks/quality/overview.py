@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pages import FOREGROUND, markdown
+
+from srkit.evaluation.statistics import by_subject
 
 BEGIN, END = "<!-- models: made by `make evaluate`, not by hand -->", "<!-- end of models -->"
 HEAD = ("model", "over B-spline", "over linear", "over linear, in the foreground", "over linear, with noise")
@@ -33,9 +34,7 @@ def _gain(rows: Sequence[Mapping[str, Any]], name: str, over: str, figure: str =
     found = {(row["item"], row["model"]): row.get(figure) for row in rows}
     if None in found.values():
         return "–"
-    subjects: dict[str, list[float]] = {}
-    for row in rows:
-        if row["model"] == name:
-            subjects.setdefault(row["subject"], []).append(row[figure] - found[row["item"], over])
-    means = [float(np.mean(gains)) for gains in subjects.values()]
-    return f"{np.mean(means):+.2f} ({min(means):+.2f} to {max(means):+.2f})"
+    own = [row for row in rows if row["model"] == name]
+    gains = [row[figure] - found[row["item"], over] for row in own]
+    means = by_subject(gains, [row["subject"] for row in own])
+    return f"{means.mean():+.2f} ({means.min():+.2f} to {means.max():+.2f})"
