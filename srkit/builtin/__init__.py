@@ -73,6 +73,7 @@ def srkit_losses() -> Sequence[LossFactory]:
         LossFactory("charbonnier", _Lazily("srkit.losses.content", "CharbonnierLoss")),
         LossFactory("vgg19", _Lazily("srkit.losses.perceptual", "vgg19_loss")),
         LossFactory("stvgg16", _Lazily("srkit.losses.perceptual", "stvgg16_loss")),
+        LossFactory("stlpips", _Lazily("srkit.losses.perceptual", "stlpips_loss")),
         LossFactory("adversarial", _Lazily("srkit.losses.adversarial", "AdversarialLoss")),
     ]
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from srkit.errors import RecipeError, nearest_known
 from srkit.grid import Role
 from srkit.losses.planes import AXES, Bands, planes, rgb
+from srkit.losses.stlpips import STLPIPS, stlpips
 from srkit.losses.vgg import STVGG16, VGG19, Architecture, VGGFeatures
 from srkit.losses.weights import stvgg16_weights, vgg19_weights
 
@@ -22,11 +23,50 @@ Layers = str | Sequence[str] | Mapping[str, float]
 Criterion = Literal["mse", "l1"]
 
 
-class PerceptualLoss(nn.Module):
-    """Mean squared (or absolute) difference of scaled features, summed over layers.
+class LossOnPlanes(nn.Module):
+    """What a frozen network of RGB images says of the difference of SR and HR.
 
     SR and HR are in network range, -1..1, ``(N, C, H, W)`` or ``(N, C, D, H, W)``. `planes` says how other channel
-    counts and volumes reach a network of RGB images; the planes of each orientation count alike.
+    counts and volumes reach the network; the planes of each orientation count alike.
+
+    Parameters
+    ----------
+    features
+        The frozen network.
+    normals
+        Axes of a volume whose perpendicular planes are compared.
+    bands
+        ``auto``, or ``each`` for one grey image per channel even where there are three.
+    """
+
+    def __init__(self, features: VGGFeatures, *, normals: Sequence[Role] = AXES, bands: Bands = "auto") -> None:
+        super().__init__()
+        self.features = features
+        self.normals = tuple(_known("normal", axis, AXES) for axis in normals)
+        self.bands: Bands = _known("bands", bands, ("auto", "each"))
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Return the loss, a scalar. Raises RecipeError if the planes are too small for the network."""
+        pairs = zip(planes(sr, self.normals), planes(hr, self.normals), strict=True)
+        terms = [self._checked(rgb(a, self.bands), rgb(b, self.bands)) for a, b in pairs]
+        return torch.stack(terms).mean()
+
+    def _checked(self, sr: Tensor, hr: Tensor) -> Tensor:
+        if min(sr.shape[2:]) < self.features.smallest:
+            raise RecipeError(
+                f"planes of {tuple(sr.shape[2:])} samples are too small for the perceptual loss, which needs "
+                f"{self.features.smallest} per axis at layer {self.features.wanted[-1]}; take larger patches, a "
+                "shallower layer, or for volumes fewer normals"
+            )
+        return self.difference(sr, hr)
+
+    def difference(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Return the loss, a scalar, of planes ``(N, 3, H, W)`` in -1..1."""
+        raise NotImplementedError
+
+
+class PerceptualLoss(LossOnPlanes):
+    """Mean squared (or absolute) difference of scaled features, summed over layers.
 
     Parameters
     ----------
@@ -38,10 +78,8 @@ class PerceptualLoss(nn.Module):
         What features are multiplied with before they are compared.
     criterion
         ``mse`` or ``l1``.
-    normals
-        Axes of a volume whose perpendicular planes are compared.
-    bands
-        ``auto``, or ``each`` for one grey image per channel even where there are three.
+    choices
+        Those of `LossOnPlanes`.
     """
 
     def __init__(
@@ -51,30 +89,15 @@ class PerceptualLoss(nn.Module):
         *,
         factor: float = PAPER_FACTOR,
         criterion: Criterion = "mse",
-        normals: Sequence[Role] = AXES,
-        bands: Bands = "auto",
+        **choices: Any,
     ) -> None:
-        super().__init__()
-        self.features = features
+        super().__init__(features, **choices)
         self.layers = dict(layers)
         self.factor = factor
         self.compare = {"mse": F.mse_loss, "l1": F.l1_loss}[_known("criterion", criterion, ("mse", "l1"))]
-        self.normals = tuple(_known("normal", axis, AXES) for axis in normals)
-        self.bands: Bands = _known("bands", bands, ("auto", "each"))
 
-    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
-        """Return the loss, a scalar. Raises RecipeError if the planes are too small for the network."""
-        pairs = zip(planes(sr, self.normals), planes(hr, self.normals), strict=True)
-        terms = [self._plane_loss(rgb(a, self.bands), rgb(b, self.bands)) for a, b in pairs]
-        return torch.stack(terms).mean()
-
-    def _plane_loss(self, sr: Tensor, hr: Tensor) -> Tensor:
-        if min(sr.shape[2:]) < self.features.smallest:
-            raise RecipeError(
-                f"planes of {tuple(sr.shape[2:])} samples are too small for the perceptual loss, which needs "
-                f"{self.features.smallest} per axis at layer {self.features.wanted[-1]}; take larger patches, a "
-                "shallower layer, or for volumes fewer normals"
-            )
+    def difference(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Return the loss, a scalar, of planes ``(N, 3, H, W)`` in -1..1."""
         with torch.no_grad():
             wanted = self.features(hr)
         terms = [
@@ -110,6 +133,33 @@ def stvgg16_loss(*, layers: Layers = "relu3_3", weights: str | Path | None = Non
     chosen = _layer_weights(layers)
     state = stvgg16_weights(Path(weights) if weights else None, list(chosen))
     return _loss(STVGG16, chosen, state, {"factor": STVGG16_FACTOR, **choices})
+
+
+class STLPIPSLoss(LossOnPlanes):
+    """The distance of ST-LPIPS's VGG16 (Ghildyal and Liu 2022), whose activations are compared by direction.
+
+    Unlike `PerceptualLoss` it doesn't mind how bright or contrasty a place is, only what it looks like.
+    """
+
+    def __init__(self, distance: STLPIPS, **choices: Any) -> None:
+        super().__init__(distance.features, **choices)
+        self.distance = distance
+
+    def difference(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Return the loss, a scalar, of planes ``(N, 3, H, W)`` in -1..1."""
+        found: Tensor = self.distance(sr, hr).mean()
+        return found
+
+
+def stlpips_loss(*, weights: str | Path | None = None, **choices: Any) -> STLPIPSLoss:
+    """Return the distance of ST-LPIPS's VGG16 up to block 3 as a loss; the figure `st_lpips` is AlexNet's.
+
+    `weights` is a file as of `stvgg16_loss`, `choices` are ``normals`` and ``bands``. Raises MissingRequirementError
+    where the weights are not to be had.
+    """
+    for key in choices:
+        _known("parameter", key, ("normals", "bands"))
+    return STLPIPSLoss(stlpips(weights), **choices)
 
 
 def _loss(

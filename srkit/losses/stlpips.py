@@ -48,4 +48,5 @@ def stlpips(weights: str | Path | None = None, blocks: int = 3) -> STLPIPS:
 
 
 def _unit(features: Tensor) -> Tensor:
-    return features / (features.pow(2).sum(dim=1, keepdim=True).sqrt() + TINY)
+    length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)  # whose gradient is 0 where all features are
+    return features / (length + TINY)

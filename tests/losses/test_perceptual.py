@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from srkit.errors import RecipeError
-from srkit.losses.perceptual import PerceptualLoss, stvgg16_loss, vgg19_loss
+from srkit.losses.perceptual import PerceptualLoss, stlpips_loss, stvgg16_loss, vgg19_loss
 from srkit.losses.stlpips import stlpips
 from srkit.losses.weights import STVGG16_FILES
 
@@ -86,6 +86,27 @@ def test_st_lpips_gives_the_distances_of_its_reference_implementation(
     with torch.no_grad():
         found = stlpips(real_weights / STVGG16_FILES[0])(*pictures)
     assert float(found) == pytest.approx(distance, abs=1e-5)
+
+
+def test_st_lpips_as_a_loss_is_its_mean_over_pictures(real_weights: Path) -> None:
+    pictures = [read(real_weights / "ref" / name) for name in ("ex_p0.png", "ex_p1.png", "ex_ref.png")]
+    sr, hr = torch.cat(pictures[:2]), pictures[2].expand(2, -1, -1, -1)
+    loss = stlpips_loss(weights=real_weights / STVGG16_FILES[0])
+    assert float(loss(sr, hr)) == pytest.approx((0.27250 + 0.06592) / 2, abs=1e-5)
+
+
+def test_st_lpips_as_a_loss_has_a_gradient_where_the_network_sees_nothing(real_weights: Path) -> None:
+    loss = stlpips_loss(weights=real_weights / STVGG16_FILES[0])
+    loss.distance.features.convolutions["relu3_3"].bias.fill_(-1e6)  # no activation anywhere
+    sr = torch.rand(1, 1, 32, 32, requires_grad=True)
+    loss(sr, torch.rand(1, 1, 32, 32)).backward()
+    assert sr.grad is not None
+    assert torch.isfinite(sr.grad).all()
+
+
+def test_st_lpips_as_a_loss_refuses_what_it_does_not_know(real_weights: Path) -> None:
+    with pytest.raises(RecipeError, match="layers"):
+        stlpips_loss(weights=real_weights / STVGG16_FILES[0], layers="relu3_3")
 
 
 @pytest.mark.parametrize(("layer", "share"), [("relu1_2", 0.27), ("relu2_2", 0.09), ("relu3_3", 0.08)])
