@@ -48,5 +48,6 @@ def stlpips(weights: str | Path | None = None, blocks: int = 3) -> STLPIPS:
 
 
 def _unit(features: Tensor) -> Tensor:
-    length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)  # whose gradient is 0 where all features are
+    # not the root of a sum, whose gradient is no number where all features are 0
+    length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
     return features / (length + TINY)
