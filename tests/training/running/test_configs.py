@@ -16,7 +16,6 @@ SMALL = (
     "network.parameters.features=8",
     "network.parameters.blocks=1",
     "discriminator.parameters.features=2",
-    "discriminator.parameters.dense=4",
     "normalizer.kind=range",
     "data.batch=1",
     "data.workers=0",
@@ -27,12 +26,17 @@ SMALL = (
 )
 
 
-def first_block():
-    """Random weights of the first block of a VGG: shapes matter here, not what they see."""
+def three_blocks():
+    """Random weights of the first blocks of a VGG16, and of ST-LPIPS on them: shapes matter here, not what they see."""
     generator = torch.Generator().manual_seed(0)
-    widths = {"conv1_1": (64, 3), "conv1_2": (64, 64)}
-    weights = {f"{n}.weight": torch.randn(a, b, 3, 3, generator=generator) / 10 for n, (a, b) in widths.items()}
-    return {**weights, **{f"{n}.bias": torch.zeros(a) for n, (a, _) in widths.items()}}
+    weights, before = {}, 3
+    for block, (count, width) in enumerate(((2, 64), (2, 128), (3, 256)), start=1):
+        for number in range(1, count + 1):
+            weights[f"conv{block}_{number}.weight"] = torch.randn(width, before, 3, 3, generator=generator) / 30
+            weights[f"conv{block}_{number}.bias"] = torch.zeros(width)
+            before = width
+        weights[f"lin{block}.weight"] = torch.rand(1, width, 1, 1, generator=generator)
+    return weights
 
 
 def shrunk(path: Path, tmp_path: Path):
@@ -41,11 +45,15 @@ def shrunk(path: Path, tmp_path: Path):
     volume = "slice" in roles
     changes = [f"phases.{index}.steps=2" for index in range(len(content["phases"]))]
     changes.append(f"data.patch={[8] * len(roles)}" if volume else "data.patch=32")
+    if content.get("discriminator", {}).get("name", "vgg") == "vgg":
+        changes.append("discriminator.parameters.dense=4")
     for name, loss in content["losses"].items():
-        if loss["kind"] in ("vgg19", "stvgg16"):
+        if loss["kind"] in ("vgg19", "stvgg16", "stlpips"):
             weights = tmp_path / "weights.safetensors"
-            save_file(first_block(), weights)
-            changes += [f"losses.{name}.weights={weights}", f"losses.{name}.layers=relu1_2"]
+            save_file(three_blocks(), weights)
+            changes.append(f"losses.{name}.weights={weights}")
+        if loss["kind"] in ("vgg19", "stvgg16"):
+            changes.append(f"losses.{name}.layers=relu1_2")
     return load_recipe(path, domain="toy", overrides=[*SMALL, *changes]), volume
 
 
