@@ -1,7 +1,9 @@
 """Fixtures for many rooms: a toy domain of arrays, and smooth random images to train on."""
 
 from collections.abc import Callable, Iterator
+from importlib import util
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,6 +18,18 @@ def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def torchvision() -> ModuleType:
+    """torchvision, or as much of it as can be imported here; for judges that build on its networks."""
+    spec = util.spec_from_file_location("torchvision_python", Path(__file__).parent / "torchvision_python.py")
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    try:
+        return module.import_torchvision()
+    except ModuleNotFoundError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

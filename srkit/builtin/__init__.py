@@ -80,7 +80,7 @@ def srkit_losses() -> Sequence[LossFactory]:
 
 @hookimpl(trylast=True)
 def srkit_metrics() -> Sequence[Metric]:
-    """Return the figures that `srkit.evaluation` computes; ST-LPIPS on request."""
+    """Return the figures that `srkit.evaluation` computes; those that need weights or long, on request."""
     return [
         Metric("psnr", partial(_metric, "metrics", "psnr")),
         Metric("ssim", partial(_metric, "metrics", "ssim")),
@@ -91,7 +91,9 @@ def srkit_metrics() -> Sequence[Metric]:
         Metric("sam", partial(_metric, "spectral", "sam"), higher_is_better=False),
         Metric("ergas", partial(_metric, "spectral", "ergas"), higher_is_better=False, scaled=True),
         Metric("cpsnr", partial(_metric, "shifted", "cpsnr"), on_request=True),
-        Metric("st_lpips", partial(_metric, "perceptual", "st_lpips"), higher_is_better=False, on_request=True),
+        Metric("st_lpips", partial(_metric, "stlpips", "st_lpips"), higher_is_better=False, on_request=True),
+        Metric("lpips", partial(_metric, "lpips", "lpips"), higher_is_better=False, on_request=True),
+        Metric("lpips_vgg", partial(_metric, "lpips", "lpips_vgg"), higher_is_better=False, on_request=True),
     ]
 
 

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 TITLES = {"psnr": "PSNR, dB", "ssim": "SSIM", "mse": "MSE", "ms_ssim": "MS-SSIM", "sam": "SAM, degrees"}
 TITLES |= {"uiqi": "UIQI", "bias": "bias", "ergas": "ERGAS", "st_lpips": "ST-LPIPS", "cpsnr": "cPSNR, dB"}
+TITLES |= {"lpips": "LPIPS", "lpips_vgg": "LPIPS (VGG)"}
 TITLES |= {"psnr_foreground": "PSNR, dB, foreground", "ssim_foreground": "SSIM, foreground"}
+
+SHARES = ("ssim", "ms_ssim", "uiqi", "ssim_foreground", "st_lpips", "lpips", "lpips_vgg", "unsupported", "added")
+"""Figures of about 0 to 1, which need digits."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,9 @@ class Contest(Panel):
         typer.Option(
             "--metric",
             metavar="NAME",
-            help="A figure beside the usual ones: cpsnr (forgives shifts), st_lpips (needs weights), unsupported or "
-            "added (detail beyond the input), hallucination (with synthesis, improvement, omission).",
+            help="A figure beside the usual ones: cpsnr (forgives shifts), st_lpips, lpips or lpips_vgg (need "
+            "weights), unsupported or added (detail beyond the input), hallucination (with synthesis, improvement, "
+            "omission).",
         ),
     ] = None
 
@@ -150,10 +155,4 @@ def _counted(table: EvaluationTable, items: int) -> str:
 
 
 def _number(value: float, metric: str) -> str:
-    return (
-        f"{value:.4f}"
-        if metric in ("ssim", "ms_ssim", "uiqi", "ssim_foreground", "st_lpips", "unsupported", "added")
-        else f"{value:.2f}"
-        if abs(value) < 1e4
-        else f"{value:.4g}"
-    )
+    return f"{value:.4f}" if metric in SHARES else f"{value:.2f}" if abs(value) < 1e4 else f"{value:.4g}"

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from srkit.config.layers import Given, marked, merged, override_layer, plain, read_layer
-from srkit.config.problems import first_problem
+from srkit.config.problems import problems_of
 from srkit.config.recipe import Recipe
 from srkit.errors import RecipeError
 
@@ -59,7 +59,8 @@ def load_recipe(
     Raises
     ------
     RecipeError
-        For a file that is no YAML mapping, an unknown key or a wrong value, with the place and the nearest known key.
+        For a file that is no YAML mapping; for unknown keys, all of them with the nearest known ones; or for a wrong
+        value, with its place.
     """
     return trace_recipe(path, domain=domain, domain_defaults=domain_defaults, overrides=overrides).recipe
 
@@ -94,4 +95,4 @@ def trace_recipe(
     try:
         return OriginalRecipe(Recipe.model_validate(plain(layers)), layers)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {first_problem(error)}") from error
+        raise RecipeError(f"{where}: {problems_of(error)}") from error

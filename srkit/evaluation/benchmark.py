@@ -39,8 +39,8 @@ def benchmark(
     """Return PSNR and SSIM of `models` and bicubic interpolation on a benchmark's own LR files.
 
     `folder` holds the HR pictures, and ``lr_x4`` below it (for ×4) the LR pictures of the same names, as the benchmark
-    gives them. `metrics` names figures beside these, of the whole pictures in colour: ``st_lpips``. HR is
-    cropped at the bottom and the right to `scale` times LR.
+    gives them. `metrics` names figures beside these, of the whole pictures in colour: ``st_lpips``,
+    ``lpips``, ``lpips_vgg``. HR is cropped at the bottom and the right to `scale` times LR.
 
     Raises
     ------

@@ -33,9 +33,10 @@ class Asked(TypedDict, total=False):
     degradation
         How LR comes from HR, as in a recipe; by default that of the first model that names one, else the domain's own.
     metrics
-        Figures beside the usual ones, which take long or need something: ``st_lpips``; ``unsupported`` and ``added``,
-        of detail beyond the input, which are always told of a model for looks and its rivals; ``synthesis``,
-        ``improvement``, ``omission`` and ``hallucination``, which place outputs between the input and HR.
+        Figures beside the usual ones, which take long or need something: ``cpsnr``; ``st_lpips``, ``lpips`` and
+        ``lpips_vgg``, which need weights; ``unsupported`` and ``added``, of detail beyond the input, which are always
+        told of a model for looks and its rivals; ``synthesis``, ``improvement``, ``omission`` and ``hallucination``,
+        which place outputs between the input and HR.
     linear
         What ``wiener`` knows; by default `degradation`, and what suits images with little noise.
     options, plugins

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import os
@@ -100,6 +101,27 @@ def stlpips_weights() -> dict[str, Tensor] | None:
     return state
 
 
+def torchvision_weights(name: str) -> Mapping[str, Tensor] | None:
+    """Return torchvision's state dict of the file `name` in one of `weights_folders`; None where there is no such file.
+
+    The name ends in the first digits of the file's SHA-256. Raises MissingRequirementError for a file with other ones,
+    as a download that broke off has them.
+    """
+    path = _found([name])
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            digits = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not digits.startswith(path.stem.rpartition("-")[2]):
+        raise MissingRequirementError(
+            f"{path} is not the file that its name says: its SHA-256 begins with {digits[:8]}; get it again"
+        )
+    return _state_dict(path)
+
+
 def _needed(architecture: Architecture, layers: Sequence[str]) -> list[str]:
     architecture.check_layers(layers)
     deepest = max(architecture.layers.index(layer) for layer in layers)
@@ -173,7 +195,7 @@ def _state_dict(path: Path, member: str = STVGG16_MEMBER) -> Mapping[str, Tensor
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise MissingRequirementError(f"weights file {path} cannot be read: {error.strerror}; check it") from error
+        raise _unreadable(path, error) from error
     except (SafetensorError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise MissingRequirementError(
             f"{path} holds no plain weights; give a .pth with a state dict, or a .safetensors file"
@@ -181,6 +203,10 @@ def _state_dict(path: Path, member: str = STVGG16_MEMBER) -> Mapping[str, Tensor
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise MissingRequirementError(f"{path} holds no state dict; give a .pth or .safetensors file with one")
     return state
+
+
+def _unreadable(path: Path, error: OSError) -> MissingRequirementError:
+    return MissingRequirementError(f"weights file {path} cannot be read: {error.strerror}; check it")
 
 
 def _found(names: Sequence[str]) -> Path | None:

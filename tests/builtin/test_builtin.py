@@ -70,6 +70,8 @@ def test_metrics_take_arrays_in_stored_units(plugins: Plugins) -> None:
         "bias": False,
         "cpsnr": True,
         "st_lpips": False,
+        "lpips": False,
+        "lpips_vgg": False,
         "ergas": False,
     }
 

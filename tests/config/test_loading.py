@@ -104,6 +104,45 @@ def test_a_mistake_is_named_with_its_place(override, words):
         assert word in str(caught.value)
 
 
+def test_all_unknown_keys_are_told_at_once_each_with_its_suggestion(tmp_path):
+    text = "domain: mri\nscal: 2\ndata: {bach: 4, agment: true}\nphases: [{name: a, stepps: 1, losses: {pixel: 1}}]\n"
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(written(tmp_path, text))
+    first, *lines = str(caught.value).splitlines()
+    assert first.endswith("recipe.yaml: unknown keys:")
+    assert sorted(lines) == [
+        "  'data.agment'; did you mean 'augment'?",
+        "  'data.bach'; did you mean 'batch'?",
+        "  'phases.0.stepps'; did you mean 'steps'?",
+        "  'scal'; did you mean 'scale'?",
+    ]
+
+
+def test_keys_that_are_near_no_other_are_told_together_with_those_there_are():
+    with pytest.raises(RecipeError) as caught:
+        recipe("data.qqq=1", "data.zzz=1")
+    message = str(caught.value)
+    assert "unknown keys 'data.qqq', 'data.zzz'; known are accumulate, augment, batch" in message
+    assert "\n" not in message
+    with pytest.raises(RecipeError, match=r"unknown key 'data\.qqq'; known are accumulate"):
+        recipe("data.qqq=1")
+
+
+def test_an_unknown_key_is_told_before_what_it_was_meant_to_say(tmp_path):
+    path = written(tmp_path, "domain: mri\ndegradation: [{name: bicubic}]\nphases: [{nam: a, losses: {pixel: 1}}]\n")
+    with pytest.raises(RecipeError, match=r"unknown key 'phases\.0\.nam'; did you mean 'name'\?$"):
+        load_recipe(path)
+
+
+def test_a_file_about_something_else_does_not_flood_the_screen(tmp_path):
+    keys = "".join(f"seed{number}: 1\n" for number in range(40))
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(written(tmp_path, f"domain: mri\n{keys}"))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 14
+    assert lines[-1] == "  and 28 more"
+
+
 def test_two_phases_of_one_name_are_refused(tmp_path):
     path = written(tmp_path, "domain: mri\nphases: [{name: a, steps: 1, losses: {pixel: 1}}]\n")
     twice = yaml.safe_load(path.read_text())

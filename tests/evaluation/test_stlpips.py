@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from srkit.errors import MissingRequirementError, UsageError
-from srkit.evaluation import evaluate, perceptual
+from srkit.evaluation import evaluate, stlpips
 from srkit.evaluation.benchmark import benchmark
-from srkit.evaluation.perceptual import st_lpips
+from srkit.evaluation.stlpips import st_lpips
 from srkit.grid import Scale
 from srkit.plugins import load_plugins
 
@@ -28,16 +28,16 @@ def weights(monkeypatch):
     if not (DATA / "weights" / "stlpips_alex_fp16.safetensors").is_file():
         pytest.skip("the weights of ST-LPIPS are not here")
     monkeypatch.setenv("SRKIT_DATA", str(DATA))
-    perceptual._weights.cache_clear()
+    stlpips._weights.cache_clear()
     yield
-    perceptual._weights.cache_clear()
+    stlpips._weights.cache_clear()
 
 
 @pytest.fixture
 def no_weights(monkeypatch, tmp_path):
     for name in ("SRKIT_DATA", "XDG_DATA_HOME", "TORCH_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
-    perceptual._weights.cache_clear()
+    stlpips._weights.cache_clear()
 
 
 def picture(name):
