@@ -221,7 +221,9 @@ class LossFactory:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A named figure of merit. `compute(sr, hr, valid, data_range)` takes ``(C, *spatial)`` arrays in stored units.
+    """A named figure of merit. `compute(sr, hr, valid, data_range)` takes arrays in stored units, which are views.
+
+    They are ``(C, row, column)``, or ``(C, slice, row, column)`` of volumes, in whatever order a file has its axes.
 
     Where `scaled` is set, it also takes ``scale``, the number of HR samples that an LR sample has along a scaled axis.
     One `on_request` takes long, or needs what not everybody has: it is computed where its name is asked for.

@@ -76,21 +76,27 @@ class Judge:
     def figures(self, sr: Array, valid: BoolArray | None) -> dict[str, float]:
         """Return the figures of all channels together of an output ``(C, *grid axes)`` with its validity."""
         reference, counted = self.reference, self._counted(valid)
-        found = self.terms.figures(sr, reference.hr, counted, reference.data_range)
+        pair, known = (reference.oriented(sr), reference.oriented(reference.hr)), self._oriented(counted)
+        found = self.terms.figures(*pair, known, reference.data_range)
         if self.mask is not None:
-            found |= self.terms.foreground_figures(sr, reference.hr, counted, self.mask, reference.data_range)
+            mask = reference.oriented(self.mask)
+            found |= self.terms.foreground_figures(*pair, known, mask, reference.data_range)
         if self.terms.between:
             found |= correctness(reference, sr, counted)
         return found | (self.detail.figures(sr) if self.detail else {})
 
     def channel_figures(self, sr: Array, valid: BoolArray | None) -> dict[str, dict[str, float]]:
         """Return the figures of each channel by its name, where there are several."""
-        reference, counted = self.reference, self._counted(valid)
+        reference, known = self.reference, self._oriented(self._counted(valid))
         names = [channel.name for channel in reference.lr.channels] if len(sr) > 1 else []
+        sr, hr = reference.oriented(sr), reference.oriented(reference.hr)
         return {
-            name: self.terms.figures(sr[i : i + 1], reference.hr[i : i + 1], _one(counted, i), reference.data_range)
+            name: self.terms.figures(sr[i : i + 1], hr[i : i + 1], _one(known, i), reference.data_range)
             for i, name in enumerate(names)
         }
+
+    def _oriented(self, valid: BoolArray | None) -> BoolArray | None:
+        return None if valid is None else self.reference.oriented(valid)
 
     def _counted(self, valid: BoolArray | None) -> BoolArray | None:
         known = self.reference.valid

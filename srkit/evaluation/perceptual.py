@@ -14,14 +14,17 @@ from srkit.losses.vgg import SHIFT, SPREAD
 
 Pairs = list[tuple[Tensor, Tensor]]
 TINY = 1e-10
+MOST_SLICES = 32
+"""Slices of a volume that networks look at: what they say of neighbours is much the same, and each takes a second."""
 
 
 def picture_pairs(sr: Array, hr: Array, *, data_range: float, valid: BoolArray | None, smallest: int) -> Pairs:
     """Return pictures of SR and HR, ``(1, 3, rows, columns)`` in -1..1, of images ``(C, [slices,] rows, columns)``.
 
-    Three channels are red, green and blue; of any other number each becomes a grey picture of its own; volumes plane by
-    plane. Values from 0 to `data_range` (from HR's lowest where it is below 0 or beyond) become -1 to 1. Under invalid
-    samples SR is HR. Empty where there are less than `smallest` rows or columns, or no sample is valid.
+    Three channels are red, green and blue; of any other number each becomes a grey picture of its own. Of volumes up to
+    32 slices are seen, as evenly spread as can be, the first and the last among them. Values from 0 to `data_range`
+    (from HR's lowest where it is below 0 or beyond) become -1 to 1. Under invalid samples SR is HR. Empty where there
+    are less than `smallest` rows or columns, or no sample is valid.
     """
     check_range(data_range)
     a, b = paired(sr, hr)
@@ -36,9 +39,15 @@ def picture_pairs(sr: Array, hr: Array, *, data_range: float, valid: BoolArray |
 
 def _pictures(values: Array, low: float, data_range: float) -> Iterator[Tensor]:
     scaled = torch.from_numpy(2 * (values - low) / data_range - 1).float()
-    for plane in scaled.movedim(0, 1) if scaled.ndim == 4 else [scaled]:
+    slices = scaled.movedim(1, 0)[_spread(scaled.shape[1])] if scaled.ndim == 4 else [scaled]
+    for plane in slices:
         for picture in [plane] if len(plane) == 3 else plane[:, None].expand(-1, 3, -1, -1):
             yield picture[None]
+
+
+def _spread(slices: int) -> list[int]:
+    """Return which slices of so many are looked at."""
+    return [int(place) for place in np.linspace(0, slices - 1, min(slices, MOST_SLICES)).round()]
 
 
 def as_imagenet(picture: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ class Reference:
 
     `drawn` holds the steps that made LR where some of them were drawn for it. `data_range` is what PSNR and SSIM refer
     to, `range_note` how it came about. `seen` is how LR comes from HR without noise: ``(C, *grid axes)`` to the same.
+    `axes` are the grid's axes in the order slice, row, column.
     """
 
     hr: Array
@@ -41,7 +42,12 @@ class Reference:
     data_range: float
     range_note: str
     seen: Callable[[Array], Array]
+    axes: tuple[int, ...]
     drawn: tuple[Mapping[str, Any], ...] = ()
+
+    def oriented(self, values: Array) -> Array:
+        """Return ``(C, *grid axes)`` seen as ``(C, [slice,] row, column)``: metrics know no file's order of axes."""
+        return values.transpose(0, *(axis + 1 for axis in self.axes))
 
     def as_stored(self, values: Array) -> Array:
         """Return values as they are after being written and read: rounded and clipped as the file's type wants."""
@@ -77,7 +83,7 @@ def make_reference(
     lr_source = _lr_source(source, view, window, Block(lr, _downscaled(block.valid, factors)), encoding)
     drawn = tuple({"name": step.name, **step.parameters} for step in made.steps) if made is not steps else ()
     data_range, note = _range(plugins, domain, block, encoding)
-    return Reference(block.values, block.valid, lr_source, encoding, data_range, note, seen, drawn)
+    return Reference(block.values, block.valid, lr_source, encoding, data_range, note, seen, view.axes, drawn)
 
 
 def _range(plugins: Plugins, domain: str, hr: Block, encoding: Encoding) -> tuple[float, str]:

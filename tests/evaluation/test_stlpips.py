@@ -83,6 +83,15 @@ def test_units_channels_and_planes_do_not_matter(weights):
     assert st_lpips(sr[:2], hr[:2], data_range=255) == pytest.approx(np.mean(grey), rel=1e-5)
 
 
+def test_of_many_slices_some_are_looked_at(weights):
+    hr = np.repeat(picture("ex_ref")[:1, None], 63, axis=1)
+    sr, between = hr.copy(), hr.copy()
+    sr[:, 62], between[:, 1] = picture("ex_p0")[:1], picture("ex_p0")[:1]
+    one = st_lpips(sr[:, 62], hr[:, 62], data_range=255)
+    assert st_lpips(sr, hr, data_range=255) == pytest.approx(one / 32, rel=1e-4)
+    assert st_lpips(between, hr, data_range=255) == 0
+
+
 def test_what_is_invalid_has_no_say(weights):
     hr, valid = picture("ex_ref"), np.ones((1, 64, 64), bool)
     valid[:, 10:20, 10:20] = False
