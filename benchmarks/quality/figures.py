@@ -1,4 +1,7 @@
-"""Measures a model by its plan: tables of held-out items, of items from elsewhere, and of real inputs."""
+"""Measures a model by its plan: tables of held-out items, of items from elsewhere, and of real inputs.
+
+What was measured can be kept as JSON and read again.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, Unpack
 
 from plan import Condition, Entry, Plan
 
@@ -17,9 +20,12 @@ from srkit.evaluation import EvaluationTable, evaluate
 from srkit.evaluation.benchmark import benchmark
 from srkit.evaluation.detail import FIGURES as DETAIL
 from srkit.evaluation.linear import Linear, tuned_prior
+from srkit.evaluation.request import Asked
+from srkit.evaluation.table import SkippedItem
 from srkit.evaluation.unreferenced import InputFigures, examine
 from srkit.losses.weights import stlpips_weights
 from srkit.models.file import ModelInfo, read_info
+from srkit.models.packing import without_folders
 from srkit.plugins import Plugins
 from srkit.upscaling.planning.linear import Prior
 
@@ -58,13 +64,32 @@ class Figures:
                     "own": entry.condition.own,
                     "items": entry.use,
                     "linear": asdict(entry.prior),
-                    **_brief(entry.table),
+                    **brief(entry.table),
                 }
                 for entry in self.measured
             ],
-            "benchmarks": {name: _brief(table) for name, table in self.benchmarks},
+            "benchmarks": {name: brief(table) for name, table in self.benchmarks},
             "inputs": [_without_nan(asdict(row)) for row in self.inputs],
         }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Return what `as_dict` gave `content` of."""
+        return cls(
+            tuple(_measured(entry) for entry in content["conditions"]),
+            tuple((name, EvaluationTable.from_dict(table)) for name, table in content["benchmarks"].items()),
+            tuple(InputFigures(**_with_nan(row)) for row in content["inputs"]),
+        )
+
+
+def _measured(content: Mapping[str, Any]) -> Measured:
+    table = EvaluationTable.from_dict(content)
+    condition = Condition(content["condition"], table.degradation, content["own"])
+    return Measured(condition, content["items"], Prior(**content["linear"]), table)
+
+
+def _with_nan(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in figures.items()}
 
 
 def _without_nan(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,9 +134,7 @@ class _Job:
         for name, folder in self.plan.benchmarks.items():
             if (self.data / folder / f"lr_x{scale}").is_dir():
                 _say(f"{self.info.name}: {name}")
-                table = benchmark(name, self.data / folder, scale=scale, models=[str(self.path)], plugins=self.plugins)
-                rows = tuple(replace(row, item=Path(row.item).name) for row in table.rows)
-                yield name, replace(table, rows=rows)
+                yield name, on_benchmark(name, self.data / folder, scale, self.path, self.plugins)
 
     def inputs(self, prior: Prior) -> Iterator[InputFigures]:
         """Yield the figures of real inputs; the linear rival is that of the noise-free form, with its `prior`."""
@@ -134,25 +157,45 @@ class _Job:
         )
 
     def _table(self, condition: Condition, prior: Prior, entries: Sequence[Entry]) -> EvaluationTable:
-        """Return one table of all entries; each counts for the subject that the list of items names."""
-        tables = []
-        for entry in entries:
-            _say(f"{self.info.name}: {condition.title}, {entry.path}")
-            table = evaluate(
-                self.data / entry.path,
-                models=[str(self.path), *self.siblings, "wiener"],
-                metrics=("st_lpips",) if self.info.perceptual and stlpips_weights() else (),
-                scale=self.info.scale,
-                domain=self.info.domain,
-                degradation=condition.steps,
-                linear=Linear(self.plan.linear, prior),
-                plugins=self.plugins,
-            )
-            for skipped in table.skipped:
-                raise InputError(f"{entry.path}: {skipped.reason}")
-            rows = tuple(replace(row, item=entry.path, subject=entry.subject) for row in table.rows)
-            tables.append(replace(table, rows=rows))
-        return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+        _say(f"{self.info.name}: {condition.title}")
+        return on_items(
+            entries,
+            self.data,
+            models=[str(self.path), *self.siblings, "wiener"],
+            metrics=("st_lpips",) if self.info.perceptual and stlpips_weights() else (),
+            scale=self.info.scale,
+            domain=self.info.domain,
+            degradation=condition.steps,
+            linear=Linear(self.plan.linear, prior),
+            plugins=self.plugins,
+        )
+
+
+def on_items(entries: Sequence[Entry], data: Path, **asked: Unpack[Asked]) -> EvaluationTable:
+    """Return one table of all entries below `data`; each counts for the subject that the list of items names.
+
+    `asked` is as `srkit.evaluate` takes it. Raises InputError where an item cannot be used.
+    """
+    tables = []
+    for entry in entries:
+        _say(entry.path)
+        table = evaluate(data / entry.path, **asked)
+        for skipped in table.skipped:
+            raise InputError(f"{entry.path}: {skipped.reason}")
+        rows = tuple(replace(row, item=entry.path, subject=entry.subject) for row in table.rows)
+        tables.append(replace(table, rows=rows))
+    return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+
+
+def on_benchmark(name: str, folder: Path, scale: int, model: Path, plugins: Plugins) -> EvaluationTable:
+    """Return the table of a benchmark for the file of one model, with ST-LPIPS where its weights are at hand."""
+    metrics = ("st_lpips",) if stlpips_weights() else ()
+    table = benchmark(name, folder, scale=scale, models=[str(model)], metrics=metrics, plugins=plugins)
+    return replace(
+        table,
+        rows=tuple(replace(row, item=Path(row.item).name) for row in table.rows),
+        skipped=tuple(SkippedItem(Path(one.item).name, str(without_folders(one.reason))) for one in table.skipped),
+    )
 
 
 def _for_fidelity(info: ModelInfo, plugins: Plugins) -> tuple[str, ...]:
@@ -165,7 +208,7 @@ def _for_fidelity(info: ModelInfo, plugins: Plugins) -> tuple[str, ...]:
     return ()
 
 
-def _brief(table: EvaluationTable) -> dict[str, Any]:
+def brief(table: EvaluationTable) -> dict[str, Any]:
     """Return a table as plain values: without single channels, and without figures that no page tells."""
     content = table.as_dict()
     untold = [name for name in table.metrics if name not in TOLD]

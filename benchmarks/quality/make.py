@@ -1,8 +1,9 @@
 """`make evaluate`: measures models, and renews their pages, their cards, and the figures behind both.
 
-For each model: `results/NAME.json` beside this file, the figures in `docs/models/NAME.md` between their marks, that
-page as the card inside the model's file, and its line in the README. What a page says around its figures is written
-by hand.
+For each model: `results/NAME.json` beside this file; from that, the figures in `docs/models/NAME.md` between their
+marks, that page as the card inside the model's file, and its line in the README. What a page says around its figures is
+written by hand. `make pages` does the same from figures that are kept, without measuring. Figures of public rivals come
+from `make rivals`.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import overview
-from figures import measure
+from figures import Figures, measure
+from keeping import write_json
 from pages import figures_page, with_figures
 from plan import plan_for
+from rivals import kept_rivals
 
 import srkit
 from srkit import plugins as verbs
@@ -32,27 +34,27 @@ DATA = Path(os.environ.get("SRKIT_DATA", HERE.parents[2] / "shared" / "data"))
 
 
 def renew(path: Path, arguments: argparse.Namespace, plugins: Plugins) -> Path:
-    """Measure the model at `path`, write what came of it, and return its page."""
+    """Measure the model at `path` unless its figures are kept, write its page and card, and return the page.
+
+    Raises FileNotFoundError where figures are to be kept and there are none, and what measuring raises.
+    """
     info = read_info(path)
     plan = plan_for(info, arguments.plan)
-    figures = measure(path, info, plan, arguments.data, plugins)
-    content = {"model": info.name, "srkit": srkit.__version__, **figures.as_dict()}
-    _write(arguments.results / f"{info.name}.json", json.dumps(_shortened(content), allow_nan=False) + "\n")
+    results = arguments.results / f"{info.name}.json"
+    if not arguments.kept:
+        figures = measure(path, info, plan, arguments.data, plugins)
+        write_json(results, {"model": info.name, "srkit": srkit.__version__, **figures.as_dict()})
+    if not results.is_file():
+        raise FileNotFoundError(f"{results} is not there; measure {info.name} first, without --kept")
+    figures = Figures.from_dict(json.loads(results.read_text(encoding="utf-8")))
+    rivals = kept_rivals(info, arguments.results, arguments.plan)
     page = arguments.pages / f"{info.name}.md"
     before = page.read_text(encoding="utf-8") if page.is_file() else info.card
-    card = with_figures(before, figures_page(info.name, figures, plan))
+    card = with_figures(before, figures_page(info.name, figures, plan, rivals))
     _write(page, card)
-    pack_model(load_model(path, plugins), path, card=card, overwrite=True)
+    if card != info.card or not arguments.kept:
+        pack_model(load_model(path, plugins), path, card=card, overwrite=True)
     return page
-
-
-def _shortened(value: Any) -> Any:
-    """Return plain values with the digits of numbers that mean something."""
-    if isinstance(value, Mapping):
-        return {key: _shortened(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_shortened(entry) for entry in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def renew_overview(readme: Path, results: Path, shipped: Sequence[Path]) -> str:
@@ -72,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Renew the models named, by default those that plugins ship; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", type=Path, metavar="MODEL", help="model files; by default all that ship")
+    parser.add_argument("--kept", action="store_true", help="renew pages and cards from the figures that are there")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of items.csv's paths (SRKIT_DATA)")
     parser.add_argument("--pages", type=Path, default=HERE.parents[1] / "docs" / "models")
     parser.add_argument("--results", type=Path, default=HERE / "results")

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pages import FOREGROUND, markdown
+from cells import markdown
+from pages import FOREGROUND
 
 from srkit.evaluation.statistics import by_subject
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
+from cells import gain_cell, markdown
 from figures import Figures, Measured
 from plan import Entry, Plan
+from rivals import RivalFigures
+from versus import against_rivals, with_rival
 
 from srkit.evaluation import EvaluationTable
 from srkit.evaluation.unreferenced import InputFigures
@@ -15,8 +19,6 @@ from srkit.evaluation.unreferenced import InputFigures
 BEGIN, END = "<!-- figures: made by `make evaluate`, not by hand -->", "<!-- end of figures -->"
 RIVALS = {"nearest": "nearest", "bicubic": "bicubic", "lanczos": "Lanczos", "bspline": "B-spline", "wiener": "linear"}
 FOREGROUND = "psnr_foreground"
-ENOUGH = 5
-"""Subjects from which on an interval is told."""
 MARGIN = 0.1
 """Decibels by which the model may be below bicubic interpolation on a subject before it is told of."""
 ANGLE = 5e-4
@@ -31,8 +33,8 @@ def with_figures(page: str, figures: str, begin: str = BEGIN, end: str = END) ->
     return "\n\n".join(part for part in (before.strip(), block, after.strip()) if part) + "\n"
 
 
-def figures_page(name: str, figures: Figures, plan: Plan) -> str:
-    """Return the figures of a model as Markdown."""
+def figures_page(name: str, figures: Figures, plan: Plan, rivals: Sequence[RivalFigures] = ()) -> str:
+    """Return the figures of a model as Markdown, with what is known of its public `rivals`."""
     tested = [entry for entry in figures.measured if entry.use == "test"]
     seen = all(FOREGROUND in row.metrics for entry in tested for row in entry.table.rows)
     parts = [
@@ -42,13 +44,14 @@ def figures_page(name: str, figures: Figures, plan: Plan) -> str:
         _summary(name, tested),
         *(("In the foreground, what shows the subject:", _summary(name, tested, FOREGROUND)) if seen else ()),
         "\n".join(_remarks(name, figures)),
+        *against_rivals(name, figures, rivals),
     ]
     for entry in figures.measured:
         if entry.condition.own:
             where = "held-out items" if entry.use == "test" else "items from elsewhere"
             parts += [f"### {entry.condition.title}, {where}", _items(name, entry.table, plan.of_use(entry.use))]
     for title, table in figures.benchmarks:
-        parts += [f"### {title.capitalize()}, luma", _benchmark(name, table)]
+        parts += [f"### {title.capitalize()}, luma", _benchmark(name, title, table, rivals)]
     if figures.inputs:
         parts += ["### Real inputs, enlarged as they are", _inputs(name, figures.inputs)]
     return "\n\n".join(part for part in parts if part)
@@ -60,14 +63,9 @@ def _summary(name: str, measured: Sequence[Measured], figure: str = "psnr") -> s
     for entry in measured:
         means = [entry.table.means[model][figure] for model in (*RIVALS, name)]
         title = entry.condition.title if entry.condition.own else f"{entry.condition.title}, *not trained on*"
-        gains = [_gain(entry.table.gain(name, over, figure)) for over in ("bspline", "wiener")]
+        gains = [gain_cell(entry.table.gain(name, over, figure)) for over in ("bspline", "wiener")]
         rows.append([title, *(f"{mean:.2f}" for mean in means), *gains])
     return markdown(head, rows)
-
-
-def _gain(found: Mapping[str, float]) -> str:
-    interval = f", 95 %: {found['low']:+.2f} to {found['high']:+.2f}" if found["subjects"] >= ENOUGH else ""
-    return f"{found['mean']:+.2f} ({found['worst']:+.2f} to {found['best']:+.2f}{interval})"
 
 
 def _remarks(name: str, figures: Figures) -> Iterator[str]:
@@ -137,12 +135,25 @@ def _cell(values: Iterable[float]) -> str:
     )
 
 
-def _benchmark(name: str, table: EvaluationTable) -> str:
-    models = [model for model in table.models if model in ("bicubic", name)]
+def _benchmark(name: str, title: str, table: EvaluationTable, rivals: Sequence[RivalFigures]) -> str:
+    """Return the figures of a benchmark, with those of rivals on the same pictures."""
+    shown = {model: model for model in table.models if model in ("bicubic", name)}
+    for found in rivals:
+        joined = with_rival(table, found.benchmarks[title]) if title in found.benchmarks else None
+        if joined:
+            table, shown[found.rival.name] = joined, found.rival.title
+    titles = {"psnr": "PSNR", "ssim": "SSIM", "st_lpips": "ST-LPIPS"}
+    told = [figure for figure in titles if _is_told(table, figure)]
     rows = [
-        [model, *(_cell([table.means[model]["psnr"], table.means[model]["ssim"]]).split(" / "))] for model in models
+        [shown[model], *(_number(table.means[model].get(figure, math.nan), figure) for figure in told)]
+        for model in shown
     ]
-    return markdown(["", "PSNR", "SSIM"], rows)
+    left_out = [f"Without {Path(one.item).name}, which is of another kind." for one in table.skipped]
+    return "\n\n".join([markdown(["", *(titles[figure] for figure in told)], rows), *left_out])
+
+
+def _number(value: float, figure: str) -> str:
+    return f"{value:{'.2f' if figure == 'psnr' else '.4f'}}" if math.isfinite(value) else "–"
 
 
 def _inputs(name: str, inputs: Sequence[InputFigures]) -> str:
@@ -158,9 +169,3 @@ def _inputs(name: str, inputs: Sequence[InputFigures]) -> str:
 def _input(row: InputFigures) -> str:
     cutoff = f"{row.cutoff:.2f}" if math.isfinite(row.cutoff) else "–"
     return f"{row.difference:.3f} / {row.sharpness:.2f} / {cutoff}"
-
-
-def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table whose first column is text and whose others are figures."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

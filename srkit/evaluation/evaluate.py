@@ -29,7 +29,6 @@ from srkit.upscaling.planning.enlarger import BASELINES, WIENER, Enlarger
 from srkit.upscaling.planning.linear import wiener
 from srkit.upscaling.session import Session
 
-ALWAYS_SHOWN = ("nearest", "bicubic", "bspline", "lanczos")
 DEFAULT_SCALE = Scale(2, 2)
 
 
@@ -52,7 +51,7 @@ def evaluate(path: str | Path, **asked: Unpack[Asked]) -> EvaluationTable:
     items, skipped = _items(request, Path(path))
     enlargers = _enlargers(request, items)
     terms = _terms(request, enlargers)
-    rivals = _rivals(enlargers, terms.scale)
+    rivals = _rivals(enlargers, terms.scale, request.interpolations)
     known = {e.name: trained_on(Path(name)) for name, e in zip(request.models, enlargers, strict=True)}
     subjects = _subjects(items)
     rows: list[EvaluationRow] = []
@@ -155,11 +154,11 @@ def _terms(request: Request, enlargers: Sequence[Enlarger]) -> Terms:
     return Terms(chosen, degradation, metrics, linear, looks or detailed, between)
 
 
-def _rivals(enlargers: Sequence[Enlarger], scale: Scale) -> list[Enlarger]:
-    """Return the models asked for, then the baselines that are not among them, all at one scale."""
+def _rivals(enlargers: Sequence[Enlarger], scale: Scale, beside: Sequence[str]) -> list[Enlarger]:
+    """Return the models asked for, then those interpolations `beside` that are not among them, all at one scale."""
     given = [e if e.generator is not None else Enlarger.baseline(e.name, scale) for e in enlargers]
     names = {enlarger.name for enlarger in given}
-    return [*given, *(Enlarger.baseline(kind, scale) for kind in ALWAYS_SHOWN if kind not in names)]
+    return [*given, *(Enlarger.baseline(kind, scale) for kind in beside if kind not in names)]
 
 
 def _items(request: Request, path: Path) -> tuple[list[Item], list[SkippedItem]]:

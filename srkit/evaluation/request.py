@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Self, TypedDict
 
 from srkit.domain import Options
-from srkit.errors import nearest_known
+from srkit.errors import UsageError, nearest_known
 from srkit.evaluation.linear import Linear
 from srkit.grid import Scale
 from srkit.plugins import Plugins
 from srkit.upscaling.session import Session
 
 ProgressCall = Callable[[int, int, str], None]
+ALL = ("nearest", "bicubic", "bspline", "lanczos")
 ScaleLike = Scale | str | int | Sequence[int]
 
 
@@ -37,6 +38,8 @@ class Asked(TypedDict, total=False):
         ``lpips_vgg``, which need weights; ``unsupported`` and ``added``, of detail beyond the input, which are always
         told of a model for looks and its rivals; ``synthesis``, ``improvement``, ``omission`` and ``hallucination``,
         which place outputs between the input and HR.
+    interpolations
+        Which interpolations are measured beside the models; by default all.
     linear
         What ``wiener`` knows; by default `degradation`, and what suits images with little noise.
     options, plugins
@@ -50,6 +53,7 @@ class Asked(TypedDict, total=False):
     domain: str | None
     degradation: Sequence[Mapping[str, Any]] | None
     metrics: Sequence[str]
+    interpolations: Sequence[str]
     linear: Linear
     options: Mapping[str, Options] | None
     plugins: Plugins | None
@@ -70,6 +74,7 @@ class Request:
     domain: str | None = None
     degradation: Sequence[Mapping[str, Any]] | None = None
     metrics: Sequence[str] = ()
+    interpolations: Sequence[str] = ALL
     linear: Linear = field(default_factory=Linear)
     progress: ProgressCall = _silent
 
@@ -93,8 +98,19 @@ def _models(given: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     return (str(given),) if isinstance(given, str | Path) else tuple(str(model) for model in given)
 
 
+def _interpolations(given: Sequence[str]) -> tuple[str, ...]:
+    for name in given:
+        if name not in ALL:
+            raise UsageError(f"no interpolation {name!r} (known: {', '.join(ALL)}){nearest_known(name, ALL)}")
+    return tuple(given)
+
+
 def _as_it_is(given: Any) -> Any:
     return given
 
 
-FORMS: Mapping[str, Callable[[Any], Any]] = {"scale": _scale, "models": _models}
+FORMS: Mapping[str, Callable[[Any], Any]] = {
+    "scale": _scale,
+    "models": _models,
+    "interpolations": _interpolations,
+}

@@ -6,11 +6,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from srkit.evaluation.statistics import by_subject, summary
 
 Number = float | None
+ROW_KEYS = ("item", "subject", "model", "data_range", "trained_on", "agreement", "degradation", "channels")
+"""Keys of a row as plain values; all others are figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,29 @@ class EvaluationTable:
             "scale": self.scale,
             "degradation": [dict(step) for step in self.degradation] or "the domain's own",
             "data_range": self.range_note,
+            "higher_is_better": dict(self.higher_is_better),
             "models": list(self.models),
             "rows": [_row(row) for row in self.rows],
             "summary": {m: {name: _plain(self.summary(m, name)) for name in self.metrics} for m in self.models},
             "skipped": [{"item": entry.item, "reason": entry.reason} for entry in self.skipped],
         }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Return the table that `as_dict` gave `content` of, but for the notes on single rows' ranges.
+
+        What was no finite number is NaN. Raises KeyError where something is missing.
+        """
+        steps = content["degradation"]
+        return cls(
+            scale=content["scale"],
+            models=tuple(content["models"]),
+            rows=tuple(_row_from(entry) for entry in content["rows"]),
+            skipped=tuple(SkippedItem(**entry) for entry in content["skipped"]),
+            degradation=() if isinstance(steps, str) else tuple(steps),
+            range_note=content["data_range"],
+            higher_is_better=content.get("higher_is_better", {}),
+        )
 
     def to_json(self) -> str:
         """Return the table as JSON."""
@@ -134,6 +154,24 @@ def _row(row: EvaluationRow) -> dict[str, Any]:
     if row.channels:
         figures["channels"] = {name: _plain(found) for name, found in row.channels.items()}
     return figures
+
+
+def _row_from(entry: Mapping[str, Any]) -> EvaluationRow:
+    return EvaluationRow(
+        entry["item"],
+        entry["model"],
+        _numbers({name: value for name, value in entry.items() if name not in ROW_KEYS}),
+        entry["data_range"],
+        {name: _numbers(found) for name, found in entry.get("channels", {}).items()},
+        tuple(entry.get("degradation", ())),
+        _numbers(entry.get("agreement", {})),
+        entry.get("trained_on", False),
+        entry.get("subject", ""),
+    )
+
+
+def _numbers(plain: Mapping[str, Number]) -> dict[str, float]:
+    return {name: math.nan if value is None else value for name, value in plain.items()}
 
 
 def _plain(numbers: Mapping[str, float]) -> dict[str, Number]:

@@ -24,9 +24,13 @@ class AttentionBlock(nn.Module):
         self.convolutions = nn.ModuleList(convolution(features, features, (KERNEL,) * ndim) for _ in range(3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the block's result and its first features, both the size of the input."""
-        first = self.convolutions[0](x)
-        second = self.convolutions[1](F.silu(first))
+        """Return the block's result and its first features, both the size of the input.
+
+        The features are those after the activation: the authors' code activates in place, so that their weights were
+        trained with these, whatever the paper's figure shows.
+        """
+        first = F.silu(self.convolutions[0](x))
+        second = self.convolutions[1](first)
         third = self.convolutions[2](F.silu(second))
         return (third + x) * (torch.sigmoid(third) - 0.5), first
 

@@ -38,3 +38,13 @@ def test_an_argument_that_there_is_not_is_told_of(toy_plugins, tmp_path):
         evaluate(tmp_path, model="bicubic")
     with pytest.raises(UsageError, match="scale 'x'"):
         evaluate(tmp_path, scale="x", plugins=toy_plugins)
+    with pytest.raises(UsageError, match="did you mean 'lanczos'"):
+        evaluate(tmp_path, interpolations=["lancsoz"], plugins=toy_plugins)
+
+
+def test_interpolations_are_shown_that_were_asked_for(toy_plugins, save_array):
+    table = evaluate(save_array("s_image"), models="bicubic", interpolations=["nearest"], plugins=toy_plugins)
+    assert table.models == ("bicubic", "nearest")
+    assert evaluate(save_array("s_image"), models="bicubic", interpolations=[], plugins=toy_plugins).models == (
+        "bicubic",
+    )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,72 +14,12 @@ import torch
 
 from srkit.errors import InputError
 from srkit.grid import Scale
-from srkit.models.file import ModelInfo, load_model, read_info, save_model
-from srkit.models.packing import pack_model
-from srkit.networks.srresnet import SRResNet
+from srkit.models.file import ModelInfo, read_info
 from srkit.plugins import Plugins
 
 QUALITY = Path(__file__).parents[2] / "benchmarks" / "quality"
 README = QUALITY.parents[1] / "README.md"
 DATA = QUALITY.parents[2] / "shared" / "data"
-CONDITIONS = """
-toy-in-plane:
-  noise:
-    noise of 20: {after: {name: gaussian_noise, sigma: 20}}
-  foreign:
-    box mean: [{name: area}]
-"""
-BLUR = ({"name": "gaussian", "sigma": {"from": 0.4, "to": 0.6}}, {"name": "gaussian_noise", "sigma": 5})
-SHAPE = {"features": 4, "blocks": 1, "head_kernel": 3, "skip": "bicubic"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def scripts() -> Iterator[None]:
-    """Import the modules of the folder as its own script does."""
-    sys.path.insert(0, str(QUALITY))
-    yield
-    sys.path.remove(str(QUALITY))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def model(tmp_path: Path, toy_plugins: Plugins) -> Path:
-    torch.manual_seed(0)
-    network = SRResNet(channels=1, scale=2, **SHAPE).eval()
-    info = ModelInfo(
-        "toy-x2", "toy", "srresnet", Scale(2, 2), ("row", "column"), 1, SHAPE, degradation=BLUR,
-        normalizer={"kind": "range", "low": 0, "high": 1000}, halo=network.halo,
-        card="# toy-x2\n\nNever for diagnosis.\n",
-    )  # fmt: skip
-    save_model(tmp_path / "run.safetensors", network, info)
-    pack_model(load_model(tmp_path / "run.safetensors", toy_plugins), tmp_path / "toy-x2.safetensors")
-    return tmp_path / "toy-x2.safetensors"
-
-
-@pytest.fixture
-def given(tmp_path: Path, save_array: Any, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
-    """A plan for six arrays, and where everything goes."""
-    monkeypatch.setattr("srkit.evaluation.linear.NOISES", (1e-3, 1e-2))
-    monkeypatch.setattr("srkit.evaluation.linear.EXPONENTS", (2.5,))
-    uses = ["validation", "test", "test", "test", "elsewhere", "real"]
-    with (tmp_path / "items.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(("set", "use", "path", "subject", "licence", "note"))
-        for number, use in enumerate(uses):
-            path = save_array(f"s{number}_image", (24, 24), seed=number)
-            subject = f"s{number}" if number != 2 else "s1"  # two items of one subject
-            table.writerow(("toy-in-plane", use, path.name, subject, "A", "made here" if use == "elsewhere" else ""))
-    (tmp_path / "conditions.yaml").write_text(CONDITIONS)
-    return argparse.Namespace(
-        plan=tmp_path, data=path.parent, pages=tmp_path / "pages", results=tmp_path / "results", models=[]
-    )
 
 
 def test_page_card_and_figures_come_of_one_call(model: Path, given: argparse.Namespace, toy_plugins: Plugins) -> None:
@@ -98,6 +36,7 @@ def test_page_card_and_figures_come_of_one_call(model: Path, given: argparse.Nam
     content = json.loads((given.results / "toy-x2.json").read_text())
     assert [(entry["condition"], entry["items"]) for entry in content["conditions"]] == [
         ("noise-free", "test"), ("noise-free", "elsewhere"), ("noise of 20", "test"), ("box mean", "test"),
+        ("antialiased bicubic", "test"),
     ]  # fmt: skip
     first = content["conditions"][0]
     assert first["degradation"] == [{"name": "gaussian", "sigma": 0.5}]
@@ -107,6 +46,24 @@ def test_page_card_and_figures_come_of_one_call(model: Path, given: argparse.Nam
     assert set(first["summary"]["toy-x2"]) == {"psnr", "ssim", "sam"}
     assert {row["item"] for row in first["rows"]} == {"s1_image.npy", "s2_image.npy", "s3_image.npy"}
     assert {row["model"] for row in content["inputs"]} == set(first["models"])
+
+
+def test_kept_figures_give_the_same_page_and_leave_the_file_as_it_is(
+    model: Path, given: argparse.Namespace, toy_plugins: Plugins
+) -> None:
+    from make import renew
+
+    given.kept = True
+    with pytest.raises(FileNotFoundError, match="without --kept"):
+        renew(model, given, toy_plugins)
+    given.kept = False
+    text = renew(model, given, toy_plugins).read_text()
+    given.kept, before = True, model.read_bytes()
+    assert renew(model, given, toy_plugins).read_text() == text
+    assert model.read_bytes() == before
+    (given.pages / "toy-x2.md").write_text(text.replace("Never for", "Never ever for"))
+    renew(model, given, toy_plugins)
+    assert read_info(model).card == text.replace("Never for", "Never ever for")
 
 
 def test_what_was_written_by_hand_stays_around_new_figures() -> None:
@@ -204,11 +161,11 @@ def test_the_foreground_has_a_table_of_its_own_where_there_is_one(seen: bool) ->
 
 
 def test_an_interval_is_told_of_five_subjects_or_more() -> None:
-    from pages import _gain
+    from cells import gain_cell
 
     found = {"mean": 1.0, "worst": 0.5, "best": 2.0, "low": 0.8, "high": 1.2, "subjects": 5}
-    assert _gain(found) == "+1.00 (+0.50 to +2.00, 95 %: +0.80 to +1.20)"
-    assert _gain({**found, "subjects": 4}) == "+1.00 (+0.50 to +2.00)"
+    assert gain_cell(found) == "+1.00 (+0.50 to +2.00, 95 %: +0.80 to +1.20)"
+    assert gain_cell({**found, "subjects": 4}) == "+1.00 (+0.50 to +2.00)"
 
 
 def test_every_item_of_the_plan_is_known_and_no_subject_serves_two_ends() -> None:
