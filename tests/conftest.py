@@ -1,13 +1,18 @@
 """Fixtures for many rooms: a toy domain of arrays, and smooth random images to train on."""
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 from srkit.plugins import Plugins
 from srkit.testing import plugins_with
+
+OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,6 +21,24 @@ def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def spandrel() -> ModuleType:
+    """The package spandrel, also where torchvision's compiled operators cannot be loaded.
+
+    They are of one build with torch, and a wheel of the same build is not to be had everywhere: beside a torch for the
+    CPU there may be a torchvision for CUDA alone. spandrel needs its Python part, which only asks that two operators
+    are known by name; none of them is called.
+    """
+    try:
+        return import_module("spandrel")
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+    OPERATORS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    OPERATORS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return import_module("spandrel")
 
 
 @pytest.fixture(scope="session")
