@@ -51,8 +51,12 @@ time; LSRGAN's paper claims 74.68 % and 55.93 % for the first two. With `experts
 exact tiles. The quality of the families has not been measured yet.
 
 Public weights of ESRGAN and Real-ESRGAN (`rrdb`, ×4) become a model by
-`srkit models import FILE.pth MODEL.safetensors`.
+`srkit models import FILE.pth MODEL.safetensors`. So do those of networks that the package
+[spandrel](https://github.com/chaiNNer-org/spandrel) knows (SwinIR, HAT, DAT, SPAN and others): the network `spandrel`,
+built from such a file and from nothing else; [how](../how-to/use-public-weights.md).
 """
+FROM_FILES = {"spandrel"}
+"""Networks whose form follows from a file: they cost what it says."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def page() -> str:
     families = {
         name: factory.build
         for name, factory in verbs.networks(load_plugins(environment={"SRKIT_PLUGINS": ""})).items()
-        if factory.kind == "generator"
+        if factory.kind == "generator" and name not in FROM_FILES
     }
     costs = {name: cost(name, build) for name, build in families.items()}
     measured = json.loads(MEASURED.read_text(encoding="utf-8"))

@@ -1,15 +1,18 @@
 """Fixtures for many rooms: a toy domain of arrays, and smooth random images to train on."""
 
 from collections.abc import Callable, Iterator
-from importlib import util
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 from srkit.plugins import Plugins
 from srkit.testing import plugins_with
+
+OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,14 +25,26 @@ def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def torchvision() -> ModuleType:
-    """torchvision, or as much of it as can be imported here; for judges that build on its networks."""
-    spec = util.spec_from_file_location("torchvision_python", Path(__file__).parent / "torchvision_python.py")
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """torchvision, or its Python part where its compiled operators cannot be loaded; for judges that build on it.
+
+    They are of one build with torch, and a wheel of the same build is not to be had everywhere: beside a torch for the
+    CPU there may be a torchvision for CUDA alone. Its Python part only asks that two operators are known by name; none
+    of them is called.
+    """
     try:
-        return module.import_torchvision()
-    except ModuleNotFoundError as error:
-        pytest.skip(str(error))
+        return import_module("torchvision")
+    except RuntimeError as error:
+        if "operator torchvision::" not in str(error):
+            raise
+    OPERATORS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    OPERATORS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return import_module("torchvision")
+
+
+@pytest.fixture(scope="session")
+def spandrel(torchvision: ModuleType) -> ModuleType:
+    """The package spandrel, which imports torchvision."""
+    return import_module("spandrel")
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,7 @@ def srkit_networks() -> Sequence[NetworkFactory]:
         NetworkFactory("span", "generator", _Lazily("srkit.networks.span", "SPAN")),
         NetworkFactory("attention", "generator", _Lazily("srkit.networks.attention", "WindowedTransformer")),
         NetworkFactory("srcnn", "generator", _Lazily("srkit.networks.srcnn", "SRCNN")),
+        NetworkFactory("spandrel", "generator", _Lazily("srkit.networks.foreign", "ForeignNetwork")),
         NetworkFactory("vgg", "discriminator", _Lazily("srkit.networks.discriminator", "VGGDiscriminator")),
         NetworkFactory("patch", "discriminator", _Lazily("srkit.networks.critics", "PatchDiscriminator")),
         NetworkFactory("unet", "discriminator", _Lazily("srkit.networks.critics", "UNetDiscriminator")),

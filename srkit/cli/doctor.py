@@ -18,7 +18,7 @@ from srkit.cli.session import Session, session_of
 from srkit.errors import PluginError
 
 LIBRARIES = ("torch", "numpy", "safetensors", "monai", "nibabel", "pydicom", "rasterio", "tifffile", "pillow")
-RUNTIMES = ("onnx", "onnxruntime", "openvino")
+EXTRAS = ("onnx", "onnxruntime", "openvino", "spandrel", "torchvision")
 JUDGES = {"dciodvfy": "dicom3tools", "dcm2niix": "dcm2niix", "nifti_tool": "nifti-bin", "gdalinfo": "gdal-bin"}
 VARIABLES = ("SRKIT_PLUGINS", "SRKIT_MODELS", "SRKIT_DATA", "SOURCE_DATE_EPOCH")
 
@@ -51,7 +51,7 @@ def _facts(session: Session) -> dict[str, Any]:
         "srkit": __version__,
         "python": platform.python_version(),
         "machine": _machine(),
-        "libraries": {name: _version(name) for name in (*LIBRARIES, *RUNTIMES)},
+        "libraries": {name: _version(name) for name in (*LIBRARIES, *EXTRAS)},
         "plugins": plugin_facts(plugins),
         "verbs": {verb: plugins.answering(verb) for verb in verbs},
         "problems": problems,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from srkit.models.shelf import ShelfEntry
 
 app = typer.Typer(help="Show the models at hand, give them away, and bring in public ones.", no_args_is_help=True)
+TOLD = 1000  # characters of a value; foreign networks are described tensor by tensor
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
@@ -80,7 +81,11 @@ def show(
     if json:
         print_json({"path": path, **_description(info)})
         return
-    rows = [[name, _text(value)] for name, value in _description(info).items() if name not in ("card", "training")]
+    rows = [
+        [name, _shortened(_text(value))]
+        for name, value in _description(info).items()
+        if name not in ("card", "training")
+    ]
     print_table(["what", "value"], [["file", path], *rows])
     print(info.card)
 
@@ -165,8 +170,9 @@ def import_(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
-    """Make a model of public weights: RRDBNet of ESRGAN and Real-ESRGAN (x4).
+    """Make a model of public weights: RRDBNet of ESRGAN and Real-ESRGAN (x4), and what the package spandrel knows.
 
+    spandrel (`pip install 'srkit[spandrel]'`) knows SwinIR, HAT, DAT, SPAN, Compact, RealPLKSR and others.
     No code of the file runs. Put the model into a folder of `srkit models list`, or name it with --model.
     """
     from srkit.models.foreign import import_model
@@ -174,7 +180,8 @@ def import_(
     plugins = session_of(context).plugins
     info = import_model(weights, file, plugins, domain=domain, perceptual=not fidelity, overwrite=overwrite)
     kind = "perceptual" if info.perceptual else "fidelity"
-    print(f"{file}  ({info.network}, x{info.scale}, {info.channels} channels, {kind})")
+    network = info.parameters.get("architecture", info.network)
+    print(f"{file}  ({network}, x{info.scale}, {info.channels} channels, {kind})")
 
 
 def _found(model: str, entries: Sequence[ShelfEntry]) -> tuple[Path, ModelInfo]:
@@ -194,6 +201,10 @@ def _description(info: ModelInfo) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {**asdict(info), "scale": str(info.scale)}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= TOLD else f"{text[:TOLD].rstrip()} … (all of it: --json)"
 
 
 def _text(value: Any) -> str:

@@ -1,11 +1,10 @@
-"""Public weights of ESRGAN and Real-ESRGAN as models: the three ways in which their tensors are named."""
+"""Public weights as models: RRDBNet as a network of srkit's own, others as the package spandrel knows them."""
 
 from __future__ import annotations
 
 import pickle
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +14,18 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from srkit import plugins as verbs
-from srkit.errors import InputError, ModelError, OutputError
+from srkit.errors import InputError, MissingRequirementError, ModelError, OutputError
 from srkit.grid import Scale
 from srkit.models.file import save_model
 from srkit.models.info import ModelInfo
+from srkit.models.recognition import recognised
+from srkit.models.rrdbnet import as_rrdb, rrdb_parameters
+from srkit.networks.generator import Generator
 from srkit.plugins import Plugins
 
-WRAPPERS = ("params_ema", "params", "state_dict")
+WRAPPERS = ("params_ema", "params-ema", "params", "model_state_dict", "state_dict", "model", "net")
 """Keys under which files hold their tensors; the running mean is what is meant to be used."""
-PUBLIC_RANGE = (0.0, 1.0)
-
-# RRDBNet as BasicSR names it, which is our way too; as ESRGAN's repository did before; and as its first files did.
-_BEFORE = (
-    (r"RRDB_trunk\.(\d+)\.RDB(\d)\.(conv\d)", r"body.\1.rdb\2.\3"),
-    (r"trunk_conv", r"conv_body"),
-    (r"upconv(\d)", r"conv_up\1"),
-    (r"HRconv", r"conv_hr"),
-)
-_FIRST = (
-    (r"model\.0", r"conv_first"),
-    (r"model\.1\.sub\.(\d+)\.RDB(\d)\.(conv\d)\.0", r"body.\1.rdb\2.\3"),
-    (r"model\.1\.sub\.\d+", r"conv_body"),
-)
+NOT_IN_PARAMETERS = ("ndim", "channels", "scale")
 
 
 def import_model(
@@ -47,40 +36,64 @@ def import_model(
     No code of the file runs. What its LR was made by is not known, and is left open. Domains whose normaliser takes
     its numbers from training data are refused: such a file says nothing of them.
 
-    Raises ModelError where the file is none of an RRDBNet, OutputError where `out` is there and not to be replaced,
-    or cannot be written.
+    Raises ModelError where the file is of no network that is known, MissingRequirementError where only spandrel could
+    know it and is not there, OutputError where `out` is there and not to be replaced, or cannot be written.
     """
     if out.exists() and not overwrite:
         raise OutputError(f"{out} is there already; give --overwrite to replace it, or another name")
-    tensors = as_rrdb(read_tensors(path), path)
-    parameters = rrdb_parameters(tensors, path)
-    info = _described(path, parameters, domain, _normalizer(plugins, domain), perceptual=perceptual)
-    generator = verbs.networks(plugins)["rrdb"].build(**parameters)
-    try:
-        generator.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ModelError(f"{path} is no complete RRDBNet: {' '.join(str(error).split())}") from error
-    info = replace(info, halo=getattr(generator, "halo", None))
+    normalizer = _normalizer(plugins, domain)
+    found = _found(read_tensors(path), path, plugins)
+    generator = found.generator
+    rows, columns = generator.scale
+    info = ModelInfo(
+        name=path.stem,
+        domain=domain,
+        network=found.network,
+        parameters={key: value for key, value in found.parameters.items() if key not in NOT_IN_PARAMETERS},
+        scale=Scale(rows, columns),
+        roles=("row", "column"),
+        channels=generator.channels,
+        normalizer=normalizer,
+        halo=generator.halo,
+        perceptual=perceptual,
+        card=f"# {path.stem}\n\nPublic weights of {found.what}, from {path.name}. What they were trained on is not "
+        "known here.\nFor research. Detail that a network adds is plausible, not measured: never for diagnosis.",
+    )
     save_model(out, generator, info)
     return info
 
 
-def _described(
-    path: Path, parameters: Mapping[str, Any], domain: str, normalizer: Mapping[str, Any], *, perceptual: bool
-) -> ModelInfo:
-    return ModelInfo(
-        name=path.stem,
-        domain=domain,
-        network="rrdb",
-        parameters={key: parameters[key] for key in ("features", "blocks", "growth", "input_range")},
-        scale=Scale(parameters["scale"], parameters["scale"]),
-        roles=("row", "column"),
-        channels=parameters["channels"],
-        normalizer=normalizer,
-        perceptual=perceptual,
-        card=f"# {path.stem}\n\nPublic weights of an RRDBNet, from {path.name}. What they were trained on is not known "
-        "here.\nFor research. Detail that a network adds is plausible, not measured: never for diagnosis.",
-    )
+@dataclass(frozen=True, eq=False, slots=True)
+class _Found:
+    """What a file is: a network by srkit's name and its parameters, with the weights, and in words."""
+
+    network: str
+    parameters: Mapping[str, Any]
+    generator: Generator
+    what: str
+
+
+def _found(tensors: Mapping[str, Tensor], path: Path, plugins: Plugins) -> _Found:
+    own = as_rrdb(tensors)
+    if own is not None:
+        return _Found("rrdb", rrdb_parameters(own), _as_own(own, path, plugins), "an RRDBNet")
+    try:
+        generator, parameters = recognised(tensors, path)
+    except MissingRequirementError as error:
+        raise MissingRequirementError(
+            f"{path} is not of RRDBNet as ESRGAN and Real-ESRGAN x4 have it: {error}"
+        ) from error
+    return _Found("spandrel", parameters, generator, f"a network of the kind {parameters['architecture']}")
+
+
+def _as_own(tensors: Mapping[str, Tensor], path: Path, plugins: Plugins) -> Generator:
+    generator: Any = verbs.networks(plugins)["rrdb"].build(**rrdb_parameters(tensors))
+    try:
+        generator.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ModelError(f"{path} is no complete RRDBNet: {' '.join(str(error).split())}") from error
+    found: Generator = generator
+    return found
 
 
 def read_tensors(path: Path) -> Mapping[str, Tensor]:
@@ -96,56 +109,6 @@ def read_tensors(path: Path) -> Mapping[str, Tensor]:
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise ModelError(f"{path} holds no state dict; give a .pth or .safetensors file with one")
     return found
-
-
-def as_rrdb(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Return the tensors under the names of `srkit.networks.rrdb`. Raises ModelError where they are of another one."""
-    rules = (*_BEFORE, *_FIRST, *_after_the_trunk(tensors))
-    result = {_renamed(name, rules): tensor for name, tensor in tensors.items()}
-    if "conv_first.weight" not in result or "body.0.rdb1.conv1.weight" not in result or len(result) != len(tensors):
-        raise ModelError(
-            f"{path} is not of a network that is known here (known: RRDBNet of ESRGAN and Real-ESRGAN); other networks "
-            "come from plugins, by srkit_networks"
-        )
-    return result
-
-
-def _after_the_trunk(tensors: Mapping[str, Tensor]) -> list[tuple[str, str]]:
-    """Return rules for ESRGAN's first files, where convolutions are numbered: enlarging ones, one at HR, the last."""
-    places = sorted({int(found[1]) for name in tensors if (found := re.match(r"model\.(\d+)\.weight$", name))})
-    after = [place for place in places if place > 1]
-    names = [*(f"conv_up{i}" for i in range(1, len(after) - 1)), "conv_hr", "conv_last"]
-    return [(rf"model\.{place}", name) for place, name in zip(after, names[-len(after) :], strict=False)]
-
-
-def _renamed(name: str, rules: Sequence[tuple[str, str]]) -> str:
-    layer, dot, kind = name.rpartition(".")
-    for pattern, new in rules:
-        if re.fullmatch(pattern, layer):
-            return re.sub(pattern, new, layer) + dot + kind
-    return name
-
-
-def rrdb_parameters(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
-    """Return the parameters of an RRDBNet, read off its tensors. Raises ModelError for a variant that is not ours."""
-    first, last = tensors["conv_first.weight"], tensors.get("conv_last.weight")
-    channels = None if last is None else last.shape[0]
-    if first.ndim != 4 or channels != first.shape[1]:
-        raise ModelError(
-            f"{path} takes {first.shape[1]} channels and gives {channels}: an RRDBNet that folds pixels into channels, "
-            "as Real-ESRGAN's x2 and x1 do, is not known here; take one for x4"
-        )
-    count = {name.split(".")[1] for name in tensors if name.startswith("body.")}
-    steps = {name for name in tensors if re.fullmatch(r"conv_up\d\.weight", name)}
-    return {
-        "ndim": 2,
-        "channels": channels,
-        "scale": 2 ** len(steps),
-        "features": first.shape[0],
-        "blocks": len(count),
-        "growth": tensors["body.0.rdb1.conv1.weight"].shape[0],
-        "input_range": list(PUBLIC_RANGE),
-    }
 
 
 def _normalizer(plugins: Plugins, domain: str) -> Mapping[str, Any]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,39 +16,10 @@ from srkit.errors import ModelError, OutputError
 from srkit.models.file import load_model
 from srkit.models.foreign import import_model
 from srkit.plugins import Plugins
-from srkit.testing import plugins_with
 from srkit.upscaling import upscale
 
 FEATURES, GROWTH, BLOCKS = 6, 4, 2
 Name = Callable[[str], str]
-
-PLUGIN = """
-import numpy as np
-import srkit
-
-@srkit.hookimpl
-def srkit_domains():
-    return [srkit.Domain("bytes", "Bytes", training={"normalizer": {"kind": "range", "low": 0, "high": 255}})]
-
-@srkit.hookimpl
-def srkit_discover(root):
-    for path, folder in srkit.files_below(root):
-        if path.suffix == ".npy":
-            yield srkit.Item((path,), "bytes", folder=folder, stem=path.stem, suffix=".npy")
-
-@srkit.hookimpl
-def srkit_open(domain, item):
-    return srkit.ArraySource(np.load(item.path)) if domain == "bytes" else None
-
-@srkit.hookimpl
-def srkit_create(domain, target, plan):
-    return Sink(target, plan) if domain == "bytes" else None
-
-class Sink(srkit.ArraySink):
-    def save(self, target, stored):
-        with target.open("wb") as file:
-            np.save(file, stored)
-"""
 
 
 def reference(w: dict[str, Tensor], x: Tensor) -> Tensor:
@@ -72,15 +45,15 @@ def reference(w: dict[str, Tensor], x: Tensor) -> Tensor:
     return conv("conv_last", F.leaky_relu(conv("conv_hr", features), 0.2))
 
 
-def weights(channels: int = 3, taken: int | None = None) -> dict[str, Tensor]:
+def weights(channels: int = 3, taken: int | None = None, growth: int = GROWTH) -> dict[str, Tensor]:
     """Random weights by BasicSR's names."""
     generator = torch.Generator().manual_seed(0)
     sizes = {"conv_first": (FEATURES, taken or channels), "conv_last": (channels, FEATURES)}
     for i in range(BLOCKS):
         for j in (1, 2, 3):
             for k in range(1, 6):
-                out = GROWTH if k < 5 else FEATURES
-                sizes[f"body.{i}.rdb{j}.conv{k}"] = (out, FEATURES + (k - 1) * GROWTH)
+                out = growth if k < 5 else FEATURES
+                sizes[f"body.{i}.rdb{j}.conv{k}"] = (out, FEATURES + (k - 1) * growth)
     sizes |= dict.fromkeys(("conv_body", "conv_up1", "conv_up2", "conv_hr"), (FEATURES, FEATURES))
     found = {f"{n}.weight": torch.randn(*s, 3, 3, generator=generator) / 8 for n, s in sizes.items()}
     return found | {f"{n}.bias": torch.randn(s[0], generator=generator) / 8 for n, s in sizes.items()}
@@ -108,11 +81,9 @@ def as_first(name: str) -> str:
     return f"model.{places.get(layer, inner)}.{kind}"
 
 
-@pytest.fixture(scope="module")
-def plugins(tmp_path_factory: pytest.TempPathFactory) -> Plugins:
-    path = tmp_path_factory.mktemp("plugin") / "bytes_plugin.py"
-    path.write_text(PLUGIN)
-    return plugins_with(path)
+@pytest.fixture
+def plugins(bytes_plugins: Plugins) -> Plugins:
+    return bytes_plugins
 
 
 @pytest.mark.parametrize("name", [str, as_before, as_first])
@@ -147,20 +118,22 @@ def test_an_image_is_enlarged_by_public_weights(plugins: Plugins, tmp_path: Path
     assert np.abs(np.load(tmp_path / "sr.npy").astype(float) - 255 * judge.clip(0, 1).numpy()).max() < 0.51
 
 
-def test_pixels_folded_into_channels_are_refused(plugins: Plugins, tmp_path: Path) -> None:
-    torch.save(weights(taken=12), tmp_path / "x2plus.pth")
-    with pytest.raises(ModelError, match="takes 12 channels and gives 3"):
-        import_model(tmp_path / "x2plus.pth", tmp_path / "m.safetensors", plugins, domain="bytes")
+def test_pixels_folded_into_channels_are_another_network(
+    plugins: Plugins, spandrel: ModuleType, tmp_path: Path
+) -> None:
+    torch.save(weights(taken=12, growth=32), tmp_path / "x2plus.pth")
+    info = import_model(tmp_path / "x2plus.pth", tmp_path / "m.safetensors", plugins, domain="bytes")
+    assert (info.network, info.parameters["architecture"], str(info.scale)) == ("spandrel", "ESRGAN", "2")
 
 
-def test_what_is_no_such_network_is_refused(plugins: Plugins, tmp_path: Path) -> None:
+def test_what_is_no_network_is_refused(plugins: Plugins, spandrel: ModuleType, tmp_path: Path) -> None:
     found = weights()
     torch.save({"body.0.weight": torch.zeros(3, 3, 3, 3)}, tmp_path / "other.pth")
     torch.save({key: tensor for key, tensor in found.items() if key != "conv_hr.bias"}, tmp_path / "part.pth")
     (tmp_path / "text.pth").write_text("no weights")
     torch.save({"params": Path("code")}, tmp_path / "code.pth")
     for name, words in {
-        "other": "not of a network that is known",
+        "other": "of no network that is known",
         "part": "no complete RRDBNet",
         "text": "no plain tensors",
         "code": "no plain tensors",
@@ -169,6 +142,17 @@ def test_what_is_no_such_network_is_refused(plugins: Plugins, tmp_path: Path) ->
         with pytest.raises(ModelError, match=words):
             import_model(tmp_path / f"{name}.pth", tmp_path / "m.safetensors", plugins, domain="bytes")
     assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_a_file_that_runs_code_is_refused_and_does_not_run(plugins: Plugins, tmp_path: Path) -> None:
+    class Code:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    torch.save({"params": {"conv.weight": Code()}}, tmp_path / "code.pth")
+    with pytest.raises(ModelError, match="no plain tensors"):
+        import_model(tmp_path / "code.pth", tmp_path / "m.safetensors", plugins, domain="bytes")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_domain_that_needs_training_data_for_its_range_is_refused(toy_plugins: Plugins, tmp_path: Path) -> None:
