@@ -125,16 +125,17 @@ class _Job:
             prior = self._tuned(condition)
             for use in ("test", "elsewhere") if number == 0 else ("test",):
                 entries = self.plan.of_use(use)
+                looks = self.info.perceptual and number == 0  # a network looks at each image: it takes the longest
                 if entries:
-                    yield Measured(condition, use, prior, self._table(condition, prior, entries))
+                    yield Measured(condition, use, prior, self._table(condition, prior, entries, in_looks=looks))
 
     def benchmarks(self) -> Iterator[tuple[str, EvaluationTable]]:
         """Yield the usual tables, on LR files that are the benchmark's own."""
-        scale = self.info.scale.row
+        scale, models = self.info.scale.row, [str(self.path), *self.siblings]
         for name, folder in self.plan.benchmarks.items():
             if (self.data / folder / f"lr_x{scale}").is_dir():
                 _say(f"{self.info.name}: {name}")
-                yield name, on_benchmark(name, self.data / folder, scale, self.path, self.plugins)
+                yield name, on_benchmark(name, self.data / folder, scale, models, self.plugins)
 
     def inputs(self, prior: Prior) -> Iterator[InputFigures]:
         """Yield the figures of real inputs; the linear rival is that of the noise-free form, with its `prior`."""
@@ -156,13 +157,15 @@ class _Job:
             plugins=self.plugins,
         )
 
-    def _table(self, condition: Condition, prior: Prior, entries: Sequence[Entry]) -> EvaluationTable:
+    def _table(
+        self, condition: Condition, prior: Prior, entries: Sequence[Entry], *, in_looks: bool
+    ) -> EvaluationTable:
         _say(f"{self.info.name}: {condition.title}")
         return on_items(
             entries,
             self.data,
             models=[str(self.path), *self.siblings, "wiener"],
-            metrics=("st_lpips",) if self.info.perceptual and stlpips_weights() else (),
+            metrics=("st_lpips",) if in_looks and stlpips_weights() else (),
             scale=self.info.scale,
             domain=self.info.domain,
             degradation=condition.steps,
@@ -187,10 +190,10 @@ def on_items(entries: Sequence[Entry], data: Path, **asked: Unpack[Asked]) -> Ev
     return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
 
 
-def on_benchmark(name: str, folder: Path, scale: int, model: Path, plugins: Plugins) -> EvaluationTable:
-    """Return the table of a benchmark for the file of one model, with ST-LPIPS where its weights are at hand."""
+def on_benchmark(name: str, folder: Path, scale: int, models: Sequence[str], plugins: Plugins) -> EvaluationTable:
+    """Return the table of a benchmark for the files of `models`, with ST-LPIPS where its weights are at hand."""
     metrics = ("st_lpips",) if stlpips_weights() else ()
-    table = benchmark(name, folder, scale=scale, models=[str(model)], metrics=metrics, plugins=plugins)
+    table = benchmark(name, folder, scale=scale, models=models, metrics=metrics, plugins=plugins)
     return replace(
         table,
         rows=tuple(replace(row, item=Path(row.item).name) for row in table.rows),

@@ -137,7 +137,7 @@ def _cell(values: Iterable[float]) -> str:
 
 def _benchmark(name: str, title: str, table: EvaluationTable, rivals: Sequence[RivalFigures]) -> str:
     """Return the figures of a benchmark, with those of rivals on the same pictures."""
-    shown = {model: model for model in table.models if model in ("bicubic", name)}
+    shown = {model: model for model in table.models if model == "bicubic" or model not in RIVALS}
     for found in rivals:
         joined = with_rival(table, found.benchmarks[title]) if title in found.benchmarks else None
         if joined:

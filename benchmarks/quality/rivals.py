@@ -169,7 +169,7 @@ def _figures(rival: Rival, model: Path, plans: Sequence[Plan], data: Path, plugi
             for condition in conditions
         ],
         "benchmarks": {
-            name: _of_rival(rival, on_benchmark(name, data / folder, rival.scale, model, plugins))
+            name: _of_rival(rival, on_benchmark(name, data / folder, rival.scale, [str(model)], plugins))
             for name, folder in benchmarks.items()
             if "benchmarks" in rival.sets and (data / folder / f"lr_x{rival.scale}").is_dir()
         },
