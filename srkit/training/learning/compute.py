@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,16 +12,26 @@ from torch import Tensor
 from srkit.config import Recipe
 from srkit.data.loader import Batch
 from srkit.errors import RecipeError
+from srkit.memory import spare_memory
 from srkit.training.processes.world import World
+
+
+def _untold() -> int | None:
+    """Return nothing: whether memory suffices is found out by trying."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Where, how precisely and with whom is computed: device, whether forward passes run in bfloat16, processes."""
+    """Where, how precisely and with whom is computed: device, whether forward passes run in bfloat16, processes.
+
+    `room` returns the bytes that a step may take, None where it may try: on GPUs, which tell when it was too much.
+    """
 
     device: torch.device
     bf16: bool = False
     world: World = field(default_factory=World)
+    room: Callable[[], int | None] = _untold
 
     def autocast(self) -> torch.autocast:
         """Return the context for forward passes."""
@@ -47,7 +59,14 @@ def choose_compute(recipe: Recipe, world: World | None = None) -> Compute:
         device.type == "cpu" and len(recipe.network_roles) == 3
     )  # torch 2.13: now and then a gradient is inf or NaN
     bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and _has_bf16(device) and not unsound)
-    return Compute(device, bf16, world or World())
+    world = world or World()
+    return Compute(device, bf16, world, partial(_share_of_spare_memory, world) if device.type == "cpu" else _untold)
+
+
+def _share_of_spare_memory(world: World) -> int | None:
+    """Return what this process may take: all of them may be on one machine."""
+    spare = spare_memory()
+    return None if spare is None else spare // world.size
 
 
 def _has_bf16(device: torch.device) -> bool:

@@ -12,6 +12,7 @@ from srkit.errors import OutOfMemoryError, tells_of_exhaustion
 from srkit.training.learning.average import Average
 from srkit.training.learning.compute import Compute
 from srkit.training.learning.flatness import Flatness
+from srkit.training.learning.foresight import foresee, without_trace
 from srkit.training.learning.outcome import Outcome, Turn
 from srkit.training.learning.parts import Parts
 from srkit.training.learning.players import Learnt, Player
@@ -19,6 +20,7 @@ from srkit.training.processes.batch_norm import SharedBatchNorm
 from srkit.training.processes.sharding import is_shared_out
 
 logger = logging.getLogger(__name__)
+FEWEST = 3  # images of a part from which on it pays to try one and two of them first
 
 
 class Phase:
@@ -63,6 +65,7 @@ class Phase:
         self.name = name
         self.parts = parts
         self.rate_factor = 1.0
+        self._begun = False
         self._average = average
         self._flatness = Flatness()
         self.steps = steps
@@ -81,13 +84,45 @@ class Phase:
         for player in self.players:
             for group in player.optimizer.param_groups:
                 group["lr"] = self.learning_rate(step)
-        parts = Parts(self._generator, self._compute.place(batch), self.parts)
+        batch = self._compute.place(batch)
         with self._compute.autocast():
+            if not self._begun:
+                self._divide(batch, step)
+            parts = Parts(self._generator, batch, self.parts)
             turns = [self._played(player, parts, step) for player in self.players]
         flat_for = self._flatness.look(parts.last.sr, parts.last.hr)
         if self._average is not None:
             self._average.update(step)
         return Outcome(turns, flat_for, self._flatness.patience, self._compute.world)
+
+    def _divide(self, batch: Batch, step: int) -> None:
+        """Work in more parts from the first step on, in all processes, where a step would hold more than there is."""
+        self._begun = True
+        world = self._compute.world
+        parts = -world.least(-self._fitting(batch, step))
+        if parts > self.parts:
+            self.parts = parts
+            logger.warning("memory would run out: batches are worked on in %d parts, to the same effect", parts)
+
+    def _fitting(self, batch: Batch, step: int) -> int:
+        """Return into how many parts the batch must go here."""
+        images, room = len(batch.lr), self._compute.room()
+        networks = [self._generator, *(player.network for player in self.players)]
+        if room is None or -(-images // self.parts) < FEWEST or any(map(_exchanges, networks)):
+            return self.parts
+
+        def some(number: int) -> Parts:
+            valid = None if batch.valid is None else batch.valid[:number]
+            return Parts(self._generator, Batch(batch.lr[:number], batch.hr[:number], valid), 1)
+
+        try:
+            with without_trace(networks):
+                found = [foresee(player, some, step) for player in self.players]
+        except (MemoryError, RuntimeError) as error:
+            if not tells_of_exhaustion(error):
+                raise
+            return images
+        return max(of.fitting(images, self.parts, room) for of in found)
 
     def _played(self, player: Player, parts: Parts, step: int) -> Turn:
         """Let a player learn; where memory runs out, once more from smaller parts, at which the phase then stays.

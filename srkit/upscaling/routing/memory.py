@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from srkit.errors import OutOfMemoryError, UsageError
+from srkit.memory import spare_memory
 
 FALLBACK_MEMORY = 2 * 2**30  # bytes, where the system does not say
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -53,23 +53,8 @@ def free_memory(device: str) -> int:
     """Return the bytes that can be had on `device`."""
     if torch.device(device).type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return FALLBACK_MEMORY
-    return min(free, _cgroup_room() or free)
-
-
-def _cgroup_room() -> int | None:
-    """Return what a container may still take, None where there is no limit."""
-    folder = Path("/sys/fs/cgroup")
-    try:
-        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
-        used = int((folder / "memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
-    return max(0, int(limit) - used) if limit.isdigit() else None
+    spare = spare_memory()
+    return FALLBACK_MEMORY if spare is None else spare
 
 
 @contextmanager

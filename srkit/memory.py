@@ -1,0 +1,30 @@
+"""How much memory this machine has to spare, as far as it says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def spare_memory() -> int | None:
+    """Return the bytes that a process may still take without swapping, its container's limit heeded.
+
+    None where the system does not say: only Linux does.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return None
+    room = _cgroup_room()
+    return free if room is None else min(free, room)
+
+
+def _cgroup_room() -> int | None:
+    """Return what a container may still take, None where there is no limit."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
+        used = int((folder / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return max(0, int(limit) - used) if limit.isdigit() else None
