@@ -148,7 +148,7 @@ def _benchmark(name: str, title: str, table: EvaluationTable, rivals: Sequence[R
         [shown[model], *(_number(table.means[model].get(figure, math.nan), figure) for figure in told)]
         for model in shown
     ]
-    left_out = [f"Without {Path(one.item).name}, which is of another kind." for one in table.skipped]
+    left_out = [f"Without {Path(one.item).name}, whose channels are not those of the model." for one in table.skipped]
     return "\n\n".join([markdown(["", *(titles[figure] for figure in told)], rows), *left_out])
 
 
