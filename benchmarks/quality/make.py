@@ -65,6 +65,15 @@ def renew_overview(readme: Path, results: Path, shipped: Sequence[Path]) -> str:
     return with_figures(page, overview.overview(found), overview.BEGIN, overview.END) if found else page
 
 
+def _due(shipped: Sequence[Path], arguments: argparse.Namespace) -> list[Path]:
+    """Return the shipped models to renew: all, but with --kept those that have figures; the others are named."""
+    without = [path for path in shipped if not (arguments.results / f"{path.stem}.json").is_file()]
+    if not arguments.kept:
+        return list(shipped)
+    sys.stderr.writelines(f"{path.stem} has no kept figures: its page stays as it is\n" for path in without)
+    return [path for path in shipped if path not in without]
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -89,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given.models and not shipped:
         sys.stderr.write("no plugin with a model is installed: there is nothing to evaluate; name a model file\n")
     try:
-        for path in given.models or shipped:
+        for path in given.models or _due(shipped, given):
             sys.stdout.write(f"{renew(path, given, plugins)}\n")
         _write(given.readme, renew_overview(given.readme, given.results, shipped))
     except (SrkitError, FileNotFoundError) as error:

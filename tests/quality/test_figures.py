@@ -66,6 +66,21 @@ def test_kept_figures_give_the_same_page_and_leave_the_file_as_it_is(
     assert read_info(model).card == text.replace("Never for", "Never ever for")
 
 
+def test_shipped_models_without_kept_figures_are_named_and_left(
+    given: argparse.Namespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from make import _due
+
+    shipped = [Path("a.safetensors"), Path("b.safetensors")]
+    given.results.mkdir()
+    (given.results / "a.json").write_text("{}")
+    assert _due(shipped, given) == shipped
+    assert capsys.readouterr().err == ""
+    given.kept = True
+    assert _due(shipped, given) == shipped[:1]
+    assert capsys.readouterr().err.startswith("b has no kept figures")
+
+
 def test_what_was_written_by_hand_stays_around_new_figures() -> None:
     from pages import with_figures
 
