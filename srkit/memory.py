@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+CGROUP = Path("/sys/fs/cgroup")
+
 
 def spare_memory() -> int | None:
     """Return the bytes that a process may still take without swapping, its container's limit heeded.
@@ -19,12 +21,16 @@ def spare_memory() -> int | None:
     return free if room is None else min(free, room)
 
 
-def _cgroup_room() -> int | None:
-    """Return what a container may still take, None where there is no limit."""
-    folder = Path("/sys/fs/cgroup")
+def _cgroup_room(folder: Path = CGROUP) -> int | None:
+    """Return what a container may still take, None where there is no limit.
+
+    Files that it has read count as used, until somebody needs the memory: those not in use of late are given back.
+    """
     try:
         limit = (folder / "memory.max").read_text(encoding="ascii").strip()
         used = int((folder / "memory.current").read_text(encoding="ascii"))
+        kinds = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+        used -= int(kinds.get("inactive_file", 0))
     except (OSError, ValueError):
         return None
     return max(0, int(limit) - used) if limit.isdigit() else None

@@ -32,10 +32,12 @@ def torchvision() -> ModuleType:
     of them is called.
     """
     try:
-        return import_module("torchvision")
+        found: ModuleType = pytest.importorskip("torchvision")
     except RuntimeError as error:
         if "operator torchvision::" not in str(error):
             raise
+    else:
+        return found
     OPERATORS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     OPERATORS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     return import_module("torchvision")
@@ -44,7 +46,8 @@ def torchvision() -> ModuleType:
 @pytest.fixture(scope="session")
 def spandrel(torchvision: ModuleType) -> ModuleType:
     """The package spandrel, which imports torchvision."""
-    return import_module("spandrel")
+    found: ModuleType = pytest.importorskip("spandrel")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ class Backbone:
 
 
 ALEXNET = Backbone(
-    *("lpips", "AlexNet", "alex", "alexnet-owt-7be5be79.pth", 233),
+    *("lpips", "AlexNet", "alex", "alexnet-owt-7be5be79.pth", 244),
     blocks=((0,), (3,), (6,), (8,), (10,)),
     pooled=(1, 2),
     pool=3,
@@ -66,7 +66,7 @@ ALEXNET = Backbone(
     smallest=31,
 )
 VGG16 = Backbone(
-    *("lpips_vgg", "VGG16", "vgg", "vgg16-397923af.pth", 528),
+    *("lpips_vgg", "VGG16", "vgg", "vgg16-397923af.pth", 553),
     blocks=((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28)),
     pooled=(1, 2, 3, 4),
     pool=2,

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from srkit.errors import MissingRequirementError
 from srkit.losses.vgg import STVGG16, VGGFeatures
 from srkit.losses.weights import stvgg16_weights
 
@@ -44,7 +45,14 @@ def stlpips(weights: str | Path | None = None, blocks: int = 3) -> STLPIPS:
     Raises MissingRequirementError where they are not to be had.
     """
     layers: Sequence[str] = LAST_LAYERS[:blocks]
-    return STLPIPS(stvgg16_weights(Path(weights) if weights else None, layers), blocks)
+    found = stvgg16_weights(Path(weights) if weights else None, layers, loss="stlpips")
+    missing = [name for name in (f"lin{block}.weight" for block in range(1, blocks + 1)) if name not in found]
+    if missing:
+        raise MissingRequirementError(
+            f"{weights or 'the weights of stvgg16'} lacks {', '.join(missing)}, which the loss 'stlpips' needs; give "
+            "the file of ST-LPIPS's VGG16 as its authors made it, or take losses.perceptual.kind=stvgg16"
+        )
+    return STLPIPS(found, blocks)
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -23,8 +23,8 @@ from srkit.losses.vgg import STVGG16, VGG19, Architecture
 VGG19_FILE = "vgg19-dcbb9e9d.pth"
 VGG19_URL = f"https://download.pytorch.org/models/{VGG19_FILE}"
 VGG19_HASH = "dcbb9e9d"  # torchvision's names end in the first digits of the file's SHA-256
-STVGG16_FILES = ("stvgg16_to_relu3_3_fp16.safetensors", "vgg_shift_tolerant.pth")
 STLPIPS_WHEEL = "stlpips_pytorch-0.0.2-py3-none-any.whl"
+STVGG16_FILES = ("stvgg16_to_relu3_3_fp16.safetensors", "vgg_shift_tolerant.pth", STLPIPS_WHEEL)
 STLPIPS_FILES = ("stlpips_alex_fp16.safetensors", "alex_shift_tolerant.pth", STLPIPS_WHEEL)
 STLPIPS_MEMBER = "stlpips_pytorch/weights/vST0.0/alex_shift_tolerant.pth"
 STLPIPS_PLACES = (0, 5, 9, 11, 13)  # of the convolutions among what the original counts
@@ -64,20 +64,20 @@ def vgg19_weights(path: Path | None, layers: Sequence[str], *, download: bool = 
     return _renamed(_state_dict(path), names, _needed(VGG19, layers), path)
 
 
-def stvgg16_weights(path: Path | None, layers: Sequence[str]) -> dict[str, Tensor]:
+def stvgg16_weights(path: Path | None, layers: Sequence[str], *, loss: str = "stvgg16") -> dict[str, Tensor]:
     """Return the convolutions, and the linear weights, of ST-LPIPS's VGG16.
 
     `path` is the ``.safetensors`` file with blocks 1 to 3, the original ``vgg_shift_tolerant.pth`` (all blocks), or
-    the wheel that holds it; without one, these are looked for in `weights_folders`.
+    the wheel that holds it; without one, these are looked for in `weights_folders`. `loss` is what wants them.
     Raises MissingRequirementError naming alternatives.
     """
     path = path or _found(STVGG16_FILES)
     if path is None:
         raise MissingRequirementError(
-            f"the loss 'stvgg16' needs its weights, and no {' or '.join(STVGG16_FILES)} is in "
+            f"the loss {loss!r} needs the weights of 'stvgg16', and no {' or '.join(STVGG16_FILES)} is in "
             f"{', '.join(map(str, weights_folders()))}; `pip download --no-deps stlpips_pytorch==0.0.2` gets a wheel "
-            "that holds them: name it with losses.perceptual.weights=FILE; or take losses.perceptual.kind=vgg19, or "
-            "train with a content loss alone"
+            "that holds them: put it there, or name it with losses.perceptual.weights=FILE; or take "
+            "losses.perceptual.kind=vgg19, or train with a content loss alone"
         )
     return _renamed(_state_dict(path), _stlpips_names(), _needed(STVGG16, layers), path)
 

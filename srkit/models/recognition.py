@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from srkit.errors import ModelError, RecipeError
 from srkit.networks.footprint import traced_halo
-from srkit.networks.foreign import PREFIX, ForeignNetwork, call_of, spandrel_library, unwarned
+from srkit.networks.foreign import PREFIX, ForeignNetwork, call_of, in_short, spandrel_library, unwarned
 
 READING = ("item", "tolist", "numpy", "equal", "allclose", "__bool__", "__float__", "__index__", "__int__", "__array__")
 """What torch calls the ways from a tensor to plain numbers."""
@@ -93,8 +93,7 @@ def _descriptor(spandrel: Any, state: Mapping[str, Tensor], path: Path) -> Any:
             "recognises its tensors; other networks come from plugins, by srkit_networks"
         ) from error
     except Exception as error:  # each architecture reads tensors in its own way
-        why = " ".join(f"{type(error).__name__} {error}".split())
-        raise ModelError(f"{path} is recognised by spandrel, but cannot be built: {why[:200]}") from error
+        raise ModelError(f"{path} is recognised by spandrel, but cannot be built: {in_short(error)}") from error
     descriptor.model.eval().requires_grad_(False)
     return descriptor
 
@@ -123,7 +122,7 @@ def _tried(descriptor: Any, path: Path) -> tuple[Tensor, Tensor]:
         with torch.inference_mode():
             judge, again = (call(descriptor.model, image.clone()) for _ in range(2))  # some write into their input
     except Exception as error:  # each architecture has its own
-        raise ModelError(f"{path} is of {name}, which fails on a random image: {error}") from error
+        raise ModelError(f"{path} is of {name}, which fails on a random image: {in_short(error)}") from error
     wanted = (1, channels, *(descriptor.scale * n for n in image.shape[2:]))
     if tuple(judge.shape) != wanted or not torch.isfinite(judge).all():
         raise ModelError(f"{path} is of {name}, which makes no image of {list(wanted)} numbers of {list(image.shape)}")

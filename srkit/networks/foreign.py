@@ -44,6 +44,11 @@ def unwarned() -> Iterator[None]:
         yield
 
 
+def in_short(error: Exception) -> str:
+    """Return what an error of foreign code says, on one line of 200 characters at most."""
+    return " ".join(f"{type(error).__name__} {error}".split())[:200]
+
+
 def _broken(error: Exception) -> str:
     why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     return (
@@ -145,5 +150,4 @@ def _described(architecture: str, tensors: Mapping[str, Sequence[int]], values: 
     except Exception as error:  # each architecture reads tensors in its own way
         if torch.get_default_device().type == "meta":  # its caller knows that not all can be built without memory
             raise NotImplementedError(f"spandrel does not build {architecture!r} on meta: {error}") from error
-        why = " ".join(f"{type(error).__name__} {error}".split())
-        raise RecipeError(f"spandrel cannot build {architecture!r} from such tensors: {why[:200]}") from error
+        raise RecipeError(f"spandrel cannot build {architecture!r} from such tensors: {in_short(error)}") from error

@@ -1,3 +1,5 @@
+import io
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,10 +10,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from srkit.errors import RecipeError
+from srkit.errors import MissingRequirementError, RecipeError
 from srkit.losses.perceptual import PerceptualLoss, stlpips_loss, stvgg16_loss, vgg19_loss
 from srkit.losses.stlpips import stlpips
-from srkit.losses.weights import STVGG16_FILES
+from srkit.losses.weights import STLPIPS_WHEEL, STVGG16_FILES, STVGG16_MEMBER
 
 Loss = Callable[..., PerceptualLoss]
 
@@ -86,6 +88,42 @@ def test_st_lpips_gives_the_distances_of_its_reference_implementation(
     with torch.no_grad():
         found = stlpips(real_weights / STVGG16_FILES[0])(*pictures)
     assert float(found) == pytest.approx(distance, abs=1e-5)
+
+
+def authors_state() -> dict[str, Tensor]:
+    """Random weights of ST-LPIPS's VGG16 up to block 3, by its authors' names."""
+    generator, state = torch.Generator().manual_seed(0), {}
+    for block, (places, width, before) in enumerate(
+        (((0, 2), 64, 3), ((6, 8), 128, 64), ((12, 14, 16), 256, 128)), start=1
+    ):
+        for place in places:
+            taken = before if place == places[0] else width
+            state[f"net.slice{block}.{place}.weight"] = torch.randn(width, taken, 3, 3, generator=generator) / 30
+            state[f"net.slice{block}.{place}.bias"] = torch.zeros(width)
+        state[f"lin{block - 1}.model.1.weight"] = torch.rand(1, width, 1, 1, generator=generator)
+    return state
+
+
+def test_st_lpips_as_a_loss_finds_the_wheel_of_its_authors(nowhere: Path) -> None:
+    content = io.BytesIO()
+    torch.save(authors_state(), content)
+    with zipfile.ZipFile(nowhere / STLPIPS_WHEEL, "w") as wheel:
+        wheel.writestr(STVGG16_MEMBER, content.getvalue())
+    loss = stlpips_loss()
+    sr, hr = (torch.rand(2, 1, 24, 24, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    assert float(loss(sr, hr)) > 0
+    assert float(loss(hr, hr)) == 0
+
+
+def test_st_lpips_as_a_loss_tells_what_a_file_lacks(tmp_path: Path) -> None:
+    torch.save({key: of for key, of in authors_state().items() if not key.startswith("lin1")}, tmp_path / "bare.pth")
+    with pytest.raises(MissingRequirementError, match=r"bare\.pth lacks lin2\.weight"):
+        stlpips_loss(weights=tmp_path / "bare.pth")
+
+
+def test_st_lpips_as_a_loss_names_itself_where_it_has_no_weights(nowhere: Path) -> None:
+    with pytest.raises(MissingRequirementError, match="the loss 'stlpips' needs"):
+        stlpips_loss()
 
 
 def test_st_lpips_as_a_loss_is_its_mean_over_pictures(real_weights: Path) -> None:

@@ -185,7 +185,7 @@ def test_without_spandrel_the_extra_is_named(
             attempt()
 
 
-def test_a_torchvision_of_another_build_is_told_of_in_a_sentence(tmp_path: Path) -> None:
+def test_a_torchvision_of_another_build_is_told_of_in_a_sentence(spandrel: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     code = "from srkit.networks.foreign import spandrel_library; spandrel_library()"

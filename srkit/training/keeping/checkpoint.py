@@ -103,6 +103,7 @@ def captured(state: RunState) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "phase": state.phase.name,
         "phase_step": state.progress.phase_step,
         "step": state.step,
+        "parts": {phase.name: phase.parts for phase in state.phases[: state.progress.phase + 1]},
         "notes": state.notes,
     }
     for name, tensor in tensors.items():
@@ -142,6 +143,8 @@ def _restore(state: RunState, tensors: Mapping[str, Tensor], notes: Mapping[str,
     except RuntimeError as error:
         raise RecipeError(f"{path} is of other networks than the recipe's; use the run's recipe") from error
     state.progress.phase, state.progress.phase_step = names.index(notes["phase"]), int(notes["phase_step"])
+    for phase in state.phases:  # sums over other parts round otherwise
+        phase.parts = max(phase.parts, notes.get("parts", {}).get(phase.name, 1))
     for player in state.phase.players:
         _restore_optimizer(player.optimizer, _below(tensors, f"optimizer.{player.name}."))
     state.notes.clear()

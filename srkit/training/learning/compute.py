@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from srkit.allocator import kept_bytes
 from srkit.config import Recipe
 from srkit.data.loader import Batch
 from srkit.errors import RecipeError
@@ -64,9 +65,9 @@ def choose_compute(recipe: Recipe, world: World | None = None) -> Compute:
 
 
 def _share_of_spare_memory(world: World) -> int | None:
-    """Return what this process may take: all of them may be on one machine."""
+    """Return what this process may take: all of them may be on one machine; what its own heap keeps is its own."""
     spare = spare_memory()
-    return None if spare is None else spare // world.size
+    return None if spare is None else spare // world.size + kept_bytes()
 
 
 def _has_bf16(device: torch.device) -> bool:

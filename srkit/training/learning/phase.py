@@ -112,8 +112,9 @@ class Phase:
             return self.parts
 
         def some(number: int) -> Parts:
-            valid = None if batch.valid is None else batch.valid[:number]
-            return Parts(self._generator, Batch(batch.lr[:number], batch.hr[:number], valid), 1)
+            lr, hr = batch.lr[:number].clone(), batch.hr[:number].clone()  # a view keeps the storage of all images
+            valid = None if batch.valid is None else batch.valid[:number].clone()
+            return Parts(self._generator, Batch(lr, hr, valid), 1)
 
         try:
             with without_trace(networks):
@@ -122,6 +123,8 @@ class Phase:
             if not tells_of_exhaustion(error):
                 raise
             return images
+        except ValueError:  # batch normalisation of a single position: it learns nothing from one image
+            return self.parts
         return max(of.fitting(images, self.parts, room) for of in found)
 
     def _played(self, player: Player, parts: Parts, step: int) -> Turn:
