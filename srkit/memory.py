@@ -8,7 +8,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def spare_memory() -> int | None:
-    """Return the bytes that a process may still take without swapping, its container's limit heeded.
+    """Return the bytes that a process may still take without swapping, its container's limit (cgroup v2) heeded.
 
     None where the system does not say: only Linux does.
     """

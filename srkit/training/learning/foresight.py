@@ -21,7 +21,7 @@ AMID = 4
 MARGIN = 1.25
 """For what allocators and convolutions hold beside that; without it steps held 1.0 to 1.21 times as much."""
 STATES = 3
-"""What each weight has beside itself: a gradient and Adam's two moments."""
+"""What each weight has beside itself: a gradient and Adam's two moments, counted also where they are there already."""
 
 
 @dataclass(frozen=True, slots=True)
