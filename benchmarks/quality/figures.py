@@ -125,9 +125,11 @@ class _Job:
             prior = self._tuned(condition)
             for use in ("test", "elsewhere") if number == 0 else ("test",):
                 entries = self.plan.of_use(use)
-                looks = self.info.perceptual and number == 0  # a network looks at each image: it takes the longest
                 if entries:
-                    yield Measured(condition, use, prior, self._table(condition, prior, entries, in_looks=looks))
+                    table = self._table(condition, prior, entries)
+                    if number == 0 and use == "test" and self.info.perceptual and not self.plan.benchmarks:
+                        table = self._with_looks(table, condition, entries)
+                    yield Measured(condition, use, prior, table)
 
     def benchmarks(self) -> Iterator[tuple[str, EvaluationTable]]:
         """Yield the usual tables, on LR files that are the benchmark's own."""
@@ -157,21 +159,41 @@ class _Job:
             plugins=self.plugins,
         )
 
-    def _table(
-        self, condition: Condition, prior: Prior, entries: Sequence[Entry], *, in_looks: bool
-    ) -> EvaluationTable:
+    def _table(self, condition: Condition, prior: Prior, entries: Sequence[Entry]) -> EvaluationTable:
         _say(f"{self.info.name}: {condition.title}")
         return on_items(
             entries,
             self.data,
             models=[str(self.path), *self.siblings, "wiener"],
-            metrics=("st_lpips",) if in_looks and stlpips_weights() else (),
             scale=self.info.scale,
             domain=self.info.domain,
             degradation=condition.steps,
             linear=Linear(self.plan.linear, prior),
             plugins=self.plugins,
         )
+
+    def _with_looks(self, table: EvaluationTable, condition: Condition, entries: Sequence[Entry]) -> EvaluationTable:
+        """Return `table` with ST-LPIPS of the model and its sibling alone: it takes longer than all else together."""
+        if not stlpips_weights():
+            return table
+        _say(f"{self.info.name}: {condition.title}, in looks")
+        seen = on_items(
+            entries,
+            self.data,
+            models=[str(self.path), *self.siblings],
+            metrics=("st_lpips",),
+            interpolations=(),
+            scale=self.info.scale,
+            domain=self.info.domain,
+            degradation=condition.steps,
+            plugins=self.plugins,
+        )
+        known = {(row.item, row.model): row.metrics.get("st_lpips", math.nan) for row in seen.rows}
+        rows = tuple(
+            replace(row, metrics={**row.metrics, "st_lpips": known.get((row.item, row.model), math.nan)})
+            for row in table.rows
+        )
+        return replace(table, rows=rows, higher_is_better={**table.higher_is_better, "st_lpips": False})
 
 
 def on_items(entries: Sequence[Entry], data: Path, **asked: Unpack[Asked]) -> EvaluationTable:
