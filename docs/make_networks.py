@@ -19,6 +19,7 @@ from srkit.plugins import load_plugins
 
 PAGE = Path(__file__).parent / "reference" / "networks.md"
 MEASURED = Path(__file__).parents[1] / "benchmarks" / "networks.json"
+QUALITY = MEASURED.with_name("families.json")
 SIDE = 48
 SLICES = {"srresnet-25d": 5}
 """Of families that want slices, figures are per pixel of a slice."""
@@ -48,7 +49,12 @@ LR voxel of a volume of one channel at ×2 along every axis ({processor}, float3
 
 Against `srresnet`, `srresnet-lite` has {parameters} fewer parameters, {operations} fewer operations, and takes {time}
 time; LSRGAN's paper claims 74.68 % and 55.93 % for the first two. With `experts: 1` it is no longer dynamic and has
-exact tiles. The quality of the families has not been measured yet.
+exact tiles.
+
+*Set5*: PSNR of the luma in dB after {minutes:g} minutes of training ({cores}, bfloat16, {trained},
+`benchmarks/families.py`): ×4, 18 photographs, L1, 8 patches of 96², one schedule for all, in as many steps as fit, which
+stand behind; bicubic interpolation has 28.43. So it says what a family makes of a little time on a CPU, and nothing of
+what it ends at after days on a GPU: that is in the papers.
 
 Public weights of ESRGAN and Real-ESRGAN (`rrdb`, ×4) become a model by
 `srkit models import FILE.pth MODEL.safetensors`. So do those of networks that the package
@@ -83,10 +89,12 @@ def cost(name: str, build: Any) -> Cost:
     return Cost(parameters, counter.get_total_flops() / 2 / lr[0, 0].numel(), reach)
 
 
-def row(name: str, found: Cost, measured: Mapping[str, Any]) -> str:
+def row(name: str, found: Cost, measured: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
     """Return the line of the table about one family."""
     times = [_rounded(measured[kind].get(name)) for kind in ("image_us", "volume_us")]
-    figures = [f"{found.parameters:,}", f"{found.operations / 1000:,.0f} k", *times, found.reach]
+    trained = quality["families"].get(name)
+    after = "–" if trained is None else f"{trained['set5']:.2f} ({trained['steps']:,} steps)"
+    figures = [f"{found.parameters:,}", f"{found.operations / 1000:,.0f} k", *times, found.reach, after]
     return f"| `{name}` | {' | '.join(figures)} | {WHERE[name]} |"
 
 
@@ -94,12 +102,15 @@ def _rounded(number: float | None) -> str:
     return "–" if number is None else f"{float(f'{number:.3g}'):g}"
 
 
-def head(costs: Mapping[str, Cost], measured: Mapping[str, Any]) -> str:
+def head(costs: Mapping[str, Cost], measured: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
     """Return the text above the table."""
     lite, full = costs["srresnet-lite"], costs["srresnet"]
     share = measured["image_us"]["srresnet-lite"] / measured["image_us"]["srresnet"]
     return HEAD.format(
         **{key: measured[key] for key in ("processor", "torch", "date")},
+        minutes=quality["minutes"],
+        cores=quality["processor"],
+        trained=quality["date"],
         parameters=f"{100 * (1 - lite.parameters / full.parameters):.1f} %",
         operations=f"{100 * (1 - lite.operations / full.operations):.1f} %",
         time=f"{100 * abs(1 - share):.0f} % {'less' if share < 1 else 'more'}",
@@ -120,12 +131,12 @@ def page() -> str:
         if factory.kind == "generator" and name not in FROM_FILES
     }
     costs = {name: cost(name, build) for name, build in families.items()}
-    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
+    measured, quality = (json.loads(path.read_text(encoding="utf-8")) for path in (MEASURED, QUALITY))
     lines = [
-        head(costs, measured),
-        "| name | parameters | MAC | time | in 3-D | halo | after |",
-        "|---|---|---|---|---|---|---|",
-        *(row(name, found, measured) for name, found in costs.items()),
+        head(costs, measured, quality),
+        "| name | parameters | MAC | time | in 3-D | halo | Set5 | after |",
+        "|---|---|---|---|---|---|---|---|",
+        *(row(name, found, measured, quality) for name, found in costs.items()),
         "",
         "Keys of `network.parameters`, with their defaults (`channels` follows from the data if absent):",
         "",
