@@ -53,8 +53,8 @@ exact tiles.
 
 *Set5*: PSNR of the luma in dB after {minutes:g} minutes of training ({cores}, bfloat16, {trained},
 `benchmarks/families.py`): ×4, 18 photographs, L1, 8 patches of 96², one schedule for all, in as many steps as fit,
-which stand behind; bicubic interpolation has 28.43. So it says what a family makes of a little time on a CPU, and nothing of
-what it ends at after days on a GPU: that is in the papers.
+which stand behind; bicubic interpolation has 28.43. So it says what a family makes of a little time on a CPU, and
+nothing of what it ends at after days on a GPU: that is in the papers.
 
 Public weights of ESRGAN and Real-ESRGAN (`rrdb`, ×4) become a model by
 `srkit models import FILE.pth MODEL.safetensors`. So do those of networks that the package
