@@ -10,10 +10,10 @@ from torch import Tensor
 
 from srkit.evaluation.metrics import check_range, paired
 from srkit.image import Array, BoolArray
+from srkit.losses.stlpips import unit
 from srkit.losses.vgg import SHIFT, SPREAD
 
 Pairs = list[tuple[Tensor, Tensor]]
-TINY = 1e-10
 MOST_SLICES = 32
 """Slices of a volume that networks look at: what they say of neighbours is much the same, and each takes a second."""
 
@@ -63,10 +63,6 @@ def distance_of(features: Iterable[tuple[Tensor, Tensor]], importance: Iterable[
     ``(1, C, 1, 1)``, and the mean over positions; then the sum over layers (Zhang et al. 2018, equation 1).
     """
     return sum(
-        float(((_unit(p) - _unit(q)) ** 2 * weight).sum(1).mean())
+        float(((unit(p) - unit(q)) ** 2 * weight).sum(1).mean())
         for (p, q), weight in zip(features, importance, strict=True)
     )
-
-
-def _unit(features: Tensor) -> Tensor:
-    return features / (features.pow(2).sum(dim=1, keepdim=True).sqrt() + TINY)

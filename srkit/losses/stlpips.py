@@ -33,7 +33,7 @@ class STLPIPS(nn.Module):
         """Return ``(N,)`` distances."""
         pairs = zip(self.features(a).values(), self.features(b).values(), strict=True)
         terms = [
-            ((_unit(p) - _unit(q)) ** 2 * self.get_buffer(f"importance{block}")).sum(dim=1).mean(dim=(1, 2))
+            ((unit(p) - unit(q)) ** 2 * self.get_buffer(f"importance{block}")).sum(dim=1).mean(dim=(1, 2))
             for block, (p, q) in enumerate(pairs, start=1)
         ]
         return torch.stack(terms).sum(dim=0)
@@ -55,7 +55,8 @@ def stlpips(weights: str | Path | None = None, blocks: int = 3) -> STLPIPS:
     return STLPIPS(found, blocks)
 
 
-def _unit(features: Tensor) -> Tensor:
+def unit(features: Tensor) -> Tensor:
+    """Return features ``(N, C, H, W)`` with length 1 over channels, as LPIPS and ST-LPIPS compare them."""
     # not the root of a sum, whose gradient is no number where all features are 0
     length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
     return features / (length + TINY)
