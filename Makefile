@@ -4,7 +4,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 WORKERS ?= 2
-# processes that share out the tests; each takes a gigabyte or two
+# processes that share out the tests, and the models that are measured; each takes a gigabyte or two
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
@@ -66,8 +66,8 @@ imports: $(VENV)/.installed  ## Check which part may import which
 
 check: lint types imports test  ## All of it, as CI does
 
-evaluate: $(VENV)/.installed  ## Measure the models that ship; renews docs/models and their cards (needs SRKIT_DATA)
-	$(BIN)/python benchmarks/quality/make.py
+evaluate: $(VENV)/.installed  ## Measure the models that ship, WORKERS=2 at a time; renews docs/models and their cards (needs SRKIT_DATA)
+	$(BIN)/python benchmarks/quality/make.py --jobs $(WORKERS)
 
 pages: $(VENV)/.installed  ## Renew docs/models and cards from the figures that are kept, without measuring
 	$(BIN)/python benchmarks/quality/make.py --kept

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import overview
+import torch
 from figures import Figures, measure
 from keeping import write_json
 from pages import figures_page, with_figures
@@ -74,6 +78,21 @@ def _due(shipped: Sequence[Path], arguments: argparse.Namespace) -> list[Path]:
     return [path for path in shipped if path not in without]
 
 
+def _renewed(models: Sequence[Path], arguments: argparse.Namespace, plugins: Plugins) -> Iterator[Path]:
+    """Yield the pages of models as they are done, in their order; several at a time share the cores."""
+    if arguments.jobs == 1:
+        yield from (renew(path, arguments, plugins) for path in models)
+        return
+    threads = max(1, torch.get_num_threads() // arguments.jobs)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.jobs, context, torch.set_num_threads, (threads,)) as pool:
+        yield from pool.map(_renew_alone, models, repeat(arguments))
+
+
+def _renew_alone(path: Path, arguments: argparse.Namespace) -> Path:
+    return renew(path, arguments, load_plugins())
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -91,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--readme", type=Path, default=HERE.parents[1] / "README.md", help="where the table of models is"
     )
     parser.add_argument("--plan", type=Path, default=HERE, help="the folder of items.csv and conditions.yaml")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="models measured at a time, by default one")
     given = parser.parse_args(arguments)
     os.environ["SRKIT_DATA"] = str(given.data)  # where the weights of ST-LPIPS are looked for
     plugins = load_plugins()
@@ -98,8 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given.models and not shipped:
         sys.stderr.write("no plugin with a model is installed: there is nothing to evaluate; name a model file\n")
     try:
-        for path in given.models or _due(shipped, given):
-            sys.stdout.write(f"{renew(path, given, plugins)}\n")
+        for page in _renewed(given.models or _due(shipped, given), given, plugins):
+            sys.stdout.write(f"{page}\n")
         _write(given.readme, renew_overview(given.readme, given.results, shipped))
     except (SrkitError, FileNotFoundError) as error:
         sys.stderr.write(f"error: {error}\n")

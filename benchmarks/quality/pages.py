@@ -41,8 +41,8 @@ def figures_page(name: str, figures: Figures, plan: Plan, rivals: Sequence[Rival
         "## Figures",
         "PSNR in dB. What the columns are and how they come about: [how models are judged](README.md).",
         "### Held-out items",
-        _summary(name, tested),
-        *(("In the foreground, what shows the subject:", _summary(name, tested, FOREGROUND)) if seen else ()),
+        _summary(name, tested, plan),
+        *(("In the foreground, what shows the subject:", _summary(name, tested, plan, FOREGROUND)) if seen else ()),
         "\n".join(_remarks(name, figures)),
         *against_rivals(name, figures, rivals),
     ]
@@ -57,12 +57,13 @@ def figures_page(name: str, figures: Figures, plan: Plan, rivals: Sequence[Rival
     return "\n\n".join(part for part in parts if part)
 
 
-def _summary(name: str, measured: Sequence[Measured], figure: str = "psnr") -> str:
+def _summary(name: str, measured: Sequence[Measured], plan: Plan, figure: str = "psnr") -> str:
     head = ["degradation", *RIVALS.values(), "model", "over B-spline (worst to best)", "over linear (worst to best)"]
     rows = []
     for entry in measured:
         means = [entry.table.means[model][figure] for model in (*RIVALS, name)]
-        title = entry.condition.title if entry.condition.own else f"{entry.condition.title}, *not trained on*"
+        title = entry.condition.title
+        title += "" if title in plan.trained_on else ", *not trained on*"
         gains = [gain_cell(entry.table.gain(name, over, figure)) for over in ("bspline", "wiener")]
         rows.append([title, *(f"{mean:.2f}" for mean in means), *gains])
     return markdown(head, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from srkit import degrade
+from srkit.degrade.drawing import ONE_OF, alternatives
+from srkit.domain import Step
 from srkit.models.file import ModelInfo
 
 HERE = Path(__file__).resolve().parent
@@ -44,12 +46,17 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a model is judged on: `linear` is what its linear rival may know of the degradation."""
+    """All that a model is judged on.
+
+    `linear` is what its linear rival may know of the degradation, `trained_on` the titles of those conditions that the
+    model's training could have drawn.
+    """
 
     linear: Steps
     conditions: tuple[Condition, ...]
     entries: tuple[Entry, ...]
     benchmarks: Mapping[str, str]
+    trained_on: frozenset[str] = frozenset()
 
     def of_use(self, use: str) -> list[Entry]:
         """Return the entries of one use."""
@@ -69,15 +76,46 @@ def plan_for(info: ModelInfo, folder: Path = HERE) -> Plan:
     """
     kind = kind_of(info)
     known = yaml.safe_load((folder / "conditions.yaml").read_text(encoding="utf-8"))[kind]
-    steps = degrade.noise_free(degrade.parse(info.degradation)).steps
-    declared = [{"name": step.name, **step.parameters} for step in steps]
+    recipe = degrade.parse(info.degradation)
+    declared = [{"name": step.name, **step.parameters} for step in degrade.noise_free(recipe).steps]
     conditions = [Condition("noise-free", declared, own=True)]
     conditions += [Condition(title, _noisy(declared, at), own=True) for title, at in known.get("noise", {}).items()]
     conditions += [Condition(title, steps, own=False) for title, steps in known.get("foreign", {}).items()]
     with (folder / "items.csv").open(encoding="utf-8", newline="") as file:
         entries = tuple(entry for entry in (Entry(**row) for row in csv.DictReader(file)) if entry.set == kind)
-    return Plan(declared, tuple(conditions), entries, known.get("benchmarks", {}))
+    drawn = list(_each_step(recipe.steps))
+    trained_on = frozenset(one.title for one in conditions if all(_is_among(step, drawn) for step in one.steps))
+    return Plan(declared, tuple(conditions), entries, known.get("benchmarks", {}), trained_on)
 
 
 def _noisy(declared: Steps, at: Mapping[str, Mapping[str, Any]]) -> Steps:
     return [*([at["before"]] if "before" in at else []), *declared, *([at["after"]] if "after" in at else [])]
+
+
+def _each_step(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield the steps of a recipe, those of every alternative among them."""
+    for step in steps:
+        if step.name == ONE_OF:
+            for option in alternatives(step):
+                yield from _each_step(option)
+        else:
+            yield step
+
+
+def _is_among(step: Mapping[str, Any], drawn: Iterable[Step]) -> bool:
+    """Tell whether a step with fixed parameters is one that training could have drawn."""
+    return any(
+        step["name"] == other.name
+        and step.keys() - {"name"} == other.parameters.keys()
+        and all(_holds(other.parameters[key], step[key]) for key in other.parameters)
+        for other in drawn
+    )
+
+
+def _holds(written: object, value: object) -> bool:
+    """Tell whether a parameter of a recipe, a range, a choice or a value, can be `value`."""
+    if isinstance(written, Mapping) and "any" in written:
+        return value in written["any"]
+    if isinstance(written, Mapping) and "from" in written and isinstance(value, int | float):
+        return bool(written["from"] <= value <= written["to"])
+    return written == value

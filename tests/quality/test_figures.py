@@ -114,7 +114,7 @@ def test_an_item_that_is_not_there_or_cannot_be_used_ends_it(
 def test_what_a_model_makes_worse_is_told(gains: list[float], told: list[str]) -> None:
     from figures import Figures, Measured
     from pages import RIVALS, _remarks, _summary
-    from plan import Condition
+    from plan import Condition, Plan
 
     from srkit.evaluation import EvaluationRow, EvaluationTable
     from srkit.upscaling.planning.linear import Prior
@@ -128,7 +128,9 @@ def test_what_a_model_makes_worse_is_told(gains: list[float], told: list[str]) -
     remarks = " ".join(_remarks("m", Figures((measured,), (), ())))
     assert all(text in remarks for text in told)
     assert bool(remarks) == bool(told)
-    assert f"{np.mean(gains):+.2f} ({min(gains):+.2f} to {max(gains):+.2f})" in _summary("m", [measured])
+    assert f"{np.mean(gains):+.2f} ({min(gains):+.2f} to {max(gains):+.2f})" in _summary(
+        "m", [measured], Plan([], (), (), {})
+    )
 
 
 def test_a_model_for_looks_is_told_of_in_detail_and_beside_that_for_fidelity() -> None:
