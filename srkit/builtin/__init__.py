@@ -72,6 +72,7 @@ def srkit_losses() -> Sequence[LossFactory]:
         LossFactory("mse", _Lazily("srkit.losses.content", "MSELoss")),
         LossFactory("l1", _Lazily("srkit.losses.content", "L1Loss")),
         LossFactory("charbonnier", _Lazily("srkit.losses.content", "CharbonnierLoss")),
+        LossFactory("checkerboard", _Lazily("srkit.losses.checkerboard", "CheckerboardLoss")),
         LossFactory("vgg19", _Lazily("srkit.losses.perceptual", "vgg19_loss")),
         LossFactory("stvgg16", _Lazily("srkit.losses.perceptual", "stvgg16_loss")),
         LossFactory("stlpips", _Lazily("srkit.losses.perceptual", "stlpips_loss")),

@@ -40,7 +40,7 @@ def test_networks_are_built_from_plain_values(plugins: Plugins) -> None:
     assert judge.eval()(generator.eval()(torch.rand(1, 1, 8, 8))).shape == (1, 1)
 
 
-@pytest.mark.parametrize("name", ["mse", "l1", "charbonnier"])
+@pytest.mark.parametrize("name", ["mse", "l1", "charbonnier", "checkerboard"])
 def test_content_losses_map_two_images_to_a_scalar(plugins: Plugins, name: str) -> None:
     loss = verbs.losses(plugins)[name].build()
     assert isinstance(loss, nn.Module)
