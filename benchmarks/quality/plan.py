@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from srkit import degrade
-from srkit.degrade.drawing import ONE_OF, alternatives
 from srkit.domain import Step
 from srkit.models.file import ModelInfo
 
@@ -83,23 +82,13 @@ def plan_for(info: ModelInfo, folder: Path = HERE) -> Plan:
     conditions += [Condition(title, steps, own=False) for title, steps in known.get("foreign", {}).items()]
     with (folder / "items.csv").open(encoding="utf-8", newline="") as file:
         entries = tuple(entry for entry in (Entry(**row) for row in csv.DictReader(file)) if entry.set == kind)
-    drawn = list(_each_step(recipe.steps))
+    drawn = list(degrade.each(recipe.steps))
     trained_on = frozenset(one.title for one in conditions if all(_is_among(step, drawn) for step in one.steps))
     return Plan(declared, tuple(conditions), entries, known.get("benchmarks", {}), trained_on)
 
 
 def _noisy(declared: Steps, at: Mapping[str, Mapping[str, Any]]) -> Steps:
     return [*([at["before"]] if "before" in at else []), *declared, *([at["after"]] if "after" in at else [])]
-
-
-def _each_step(steps: Iterable[Step]) -> Iterator[Step]:
-    """Yield the steps of a recipe, those of every alternative among them."""
-    for step in steps:
-        if step.name == ONE_OF:
-            for option in alternatives(step):
-                yield from _each_step(option)
-        else:
-            yield step
 
 
 def _is_among(step: Mapping[str, Any], drawn: Iterable[Step]) -> bool:
